@@ -85,6 +85,7 @@ static int format_fraction(char *text, size_t size, uint64_t value, uint64_t uni
     if (rest != 0) {
         text[length++] = '.';
         for (uint64_t scale = unit / 10; rest != 0; scale /= 10) {
+            /* cppcheck-suppress zerodivcond ; unit is a power of ten, so rest ends first */
             text[length++] = (char)('0' + rest / scale);
             rest %= scale;
         }
@@ -111,10 +112,11 @@ char *berth_duration_format(int64_t nanoseconds, char text[BERTH_TIME_TEXT])
     } else {
         uint64_t hour = 3600 * (uint64_t)BERTH_NANOSECONDS, minute = hour / 60;
         if (rest >= hour) {
-            at += sprintf(at, "%lluh", (unsigned long long)(rest / hour));
+            at += snprintf(at, (size_t)(end - at), "%lluh", (unsigned long long)(rest / hour));
         }
         if (rest >= minute) {
-            at += sprintf(at, "%llum", (unsigned long long)(rest % hour / minute));
+            at += snprintf(at, (size_t)(end - at), "%llum",
+                           (unsigned long long)(rest % hour / minute));
         }
         format_fraction(at, (size_t)(end - at), rest % minute, (uint64_t)BERTH_NANOSECONDS, "s");
     }

@@ -43,7 +43,8 @@ static time_t split_time(int64_t time, int64_t *ret_nanoseconds)
 char *berth_time_format(int64_t time, char text[BERTH_TIME_TEXT])
 {
     if (time == 0) {
-        return strcpy(text, BERTH_TIME_ZERO_TEXT);
+        memcpy(text, BERTH_TIME_ZERO_TEXT, sizeof BERTH_TIME_ZERO_TEXT);
+        return text;
     }
     int64_t nanoseconds;
     time_t seconds = split_time(time, &nanoseconds);

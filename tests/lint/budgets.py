@@ -73,7 +73,10 @@ PROTOTYPE = re.compile(r'^(?!typedef|#|\s|struct \w+ \{|enum|union|extern "C"|st
 
 
 def undocumented(path, raw):
-    """Prototypes and inline functions of a header that no comment stands right above of."""
+    """Prototypes and inline functions of a header that no comment stands right above of.
+
+    Prototypes that follow each other without an empty line share the comment above the first.
+    """
     text = source.strip(raw)
     raw_lines = raw.split('\n')
     depth_guard = re.sub(r'extern\s+"\s*"\s*\{', '            ', text)
@@ -83,6 +86,7 @@ def undocumented(path, raw):
         depths.append(depth)
         depth += char == '{'
         depth -= char == '}'
+    documented_to = -1      # the last line of the prototype that had its comment
     for match in PROTOTYPE.finditer(text):
         name = match.group(1)
         if depths[match.start()] > 0 or name in ('__attribute__', 'defined', '_Static_assert'):
@@ -94,7 +98,10 @@ def undocumented(path, raw):
         while above >= 0 and re.match(r'^\s*(__attribute__|BERTH_[A-Z_]+\s*$|BERTH_[A-Z_]+\()',
                                       raw_lines[above]):
             above -= 1
-        if above < 0 or not raw_lines[above].rstrip().endswith('*/'):
+        end = source.line_of(text, text.find(';', match.start()))
+        if above >= 0 and (raw_lines[above].rstrip().endswith('*/') or above + 1 == documented_to):
+            documented_to = end
+        else:
             yield name, line
 
 
