@@ -16,13 +16,14 @@
 #include "base/string.h"
 
 enum berth_json_type {
-    BERTH_JSON_BOOL,     /* bool */
-    BERTH_JSON_TRISTATE, /* int32_t: -1 null or absent, 0 false, 1 true */
-    BERTH_JSON_INT32,    /* int32_t */
-    BERTH_JSON_INT64,    /* int64_t */
-    BERTH_JSON_UINT64,   /* uint64_t */
-    BERTH_JSON_DOUBLE,   /* double */
-    BERTH_JSON_STRING,   /* char *, owned; null and absent are NULL, NULL is written as "" */
+    BERTH_JSON_BOOL,           /* bool */
+    BERTH_JSON_TRISTATE,       /* int32_t: -1 null or absent, 0 false, 1 true */
+    BERTH_JSON_INT32,          /* int32_t */
+    BERTH_JSON_INT64,          /* int64_t */
+    BERTH_JSON_UINT64,         /* uint64_t */
+    BERTH_JSON_DOUBLE,         /* double */
+    BERTH_JSON_OPTIONAL_INT64, /* int64_t: BERTH_JSON_UNSET is null or absent */
+    BERTH_JSON_STRING,         /* char *, owned; null and absent are NULL, NULL is written as "" */
     BERTH_JSON_STRV,   /* struct berth_strv: array of strings; a lone string is read as one item */
     BERTH_JSON_STRMAP, /* struct berth_strmap: object of strings */
     BERTH_JSON_STRSET, /* struct berth_strv: written and read as {"item": {}, ...} */
@@ -34,7 +35,11 @@ enum berth_json_type {
     BERTH_JSON_RAW         /* struct json_object *, owned: kept as it is */
 };
 
-/* Flags: what is written for an empty value. Empty: false, 0, NULL, no items. */
+#define BERTH_JSON_UNSET INT64_MIN
+
+/* Flags: what is written for an empty value. Empty: false, 0, NULL, no items. For NULL_EMPTY a
+ * vector, list or map that was read from [] or {} (its array is there, with no items) is not
+ * empty: it is written as it was read, as Go tells nil from empty. */
 enum {
     BERTH_JSON_OMIT_EMPTY = 1 << 0, /* leave the member out */
     BERTH_JSON_NULL_EMPTY = 1 << 1, /* write null ("", [] and {} otherwise) */
@@ -105,8 +110,8 @@ int32_t berth_json_parse(const char *text, size_t length, const char *what,
                          struct json_object **ret_json, berth_error *err);
 
 /* Reads json into the zeroed or previously filled struct `object`; absent members keep their
- * value. On failure the object may be partly filled: berth_json_done() it. Tristates must be set
- * to -1 by the caller first: berth_json_init(). */
+ * value. On failure the object may be partly filled: berth_json_done() it. Tristates and optional
+ * numbers must be set by the caller first: berth_json_init(). */
 int32_t berth_json_read(const struct berth_json_table *table, struct json_object *json,
                         void *object, berth_error *err);
 
@@ -123,7 +128,8 @@ struct json_object *berth_json_write(const struct berth_json_table *table, const
  * free. */
 char *berth_json_write_text(const struct berth_json_table *table, const void *object, int version);
 
-/* Zeroes the struct and sets tristates to -1, in embedded objects too. */
+/* Zeroes the struct and sets tristates to -1 and optional numbers to BERTH_JSON_UNSET, in embedded
+ * objects too. */
 void berth_json_init(const struct berth_json_table *table, void *object);
 /* A heap struct made by init; NULL: out of memory. */
 void *berth_json_new(const struct berth_json_table *table);

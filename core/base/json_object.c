@@ -15,6 +15,8 @@ void berth_json_init(const struct berth_json_table *table, void *object)
         const struct berth_json_field *field = &table->fields[i];
         if (field->type == BERTH_JSON_TRISTATE) {
             *(int32_t *)berth_json_member(field, object) = -1;
+        } else if (field->type == BERTH_JSON_OPTIONAL_INT64) {
+            *(int64_t *)berth_json_member(field, object) = BERTH_JSON_UNSET;
         } else if (field->type == BERTH_JSON_OBJECT) {
             berth_json_init(field->table, berth_json_member(field, object));
         }
@@ -81,6 +83,7 @@ void berth_json_field_done(const struct berth_json_field *field, void *object)
     case BERTH_JSON_INT64:
     case BERTH_JSON_UINT64:
     case BERTH_JSON_DOUBLE:
+    case BERTH_JSON_OPTIONAL_INT64:
         break;
     }
 }

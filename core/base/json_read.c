@@ -62,6 +62,7 @@ static int32_t wrong_type(const struct berth_json_table *table,
         [BERTH_JSON_INT64] = "integer",
         [BERTH_JSON_UINT64] = "unsigned integer",
         [BERTH_JSON_DOUBLE] = "number",
+        [BERTH_JSON_OPTIONAL_INT64] = "integer",
         [BERTH_JSON_STRING] = "string",
         [BERTH_JSON_STRV] = "array of strings",
         [BERTH_JSON_STRMAP] = "object of strings",
@@ -90,7 +91,7 @@ static bool read_integer(const struct berth_json_field *field, void *member,
             return false;
         }
         *(int32_t *)member = (int32_t)value;
-    } else if (field->type == BERTH_JSON_INT64) {
+    } else if (field->type != BERTH_JSON_UINT64) {
         *(int64_t *)member = value;
     } else {
         if (value < 0) {
@@ -134,6 +135,16 @@ static bool read_string(char **member, struct json_object *json)
     return true;
 }
 
+/* Gives an array without items its own memory, so that [] and {} differ from null. */
+static bool mark_present(void *array)
+{
+    void **slot = array;
+    if (*slot == NULL) {
+        *slot = calloc(1, sizeof(void *));
+    }
+    return *slot != NULL;
+}
+
 static bool read_strv(struct berth_strv *member, struct json_object *json)
 {
     berth_strv_done(member);
@@ -148,7 +159,7 @@ static bool read_strv(struct berth_strv *member, struct json_object *json)
             return false;
         }
     }
-    return true;
+    return mark_present(&member->items);
 }
 
 static bool read_strmap(struct berth_strmap *member, struct json_object *json)
@@ -166,7 +177,7 @@ static bool read_strmap(struct berth_strmap *member, struct json_object *json)
             return false;
         }
     }
-    return true;
+    return mark_present(&member->keys);
 }
 
 static bool read_strset(struct berth_strv *member, struct json_object *json)
@@ -182,7 +193,7 @@ static bool read_strset(struct berth_strv *member, struct json_object *json)
             return false;
         }
     }
-    return true;
+    return mark_present(&member->items);
 }
 
 static int32_t read_list(const struct berth_json_table *table, const struct berth_json_field *field,
@@ -202,7 +213,7 @@ static int32_t read_list(const struct berth_json_table *table, const struct bert
             return code;
         }
     }
-    return 0;
+    return mark_present(&list->items) ? 0 : berth_error_no_memory(err);
 }
 
 static int32_t read_map(const struct berth_json_table *table, const struct berth_json_field *field,
@@ -227,7 +238,7 @@ static int32_t read_map(const struct berth_json_table *table, const struct berth
             return code;
         }
     }
-    return 0;
+    return mark_present(&map->keys) ? 0 : berth_error_no_memory(err);
 }
 
 static int32_t read_object_ptr(const struct berth_json_field *field, void **member,
@@ -269,6 +280,7 @@ static int32_t read_field(const struct berth_json_table *table,
     case BERTH_JSON_INT32:
     case BERTH_JSON_INT64:
     case BERTH_JSON_UINT64:
+    case BERTH_JSON_OPTIONAL_INT64:
         fits = read_integer(field, member, json);
         break;
     case BERTH_JSON_DOUBLE:

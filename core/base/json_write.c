@@ -76,6 +76,8 @@ static bool is_empty(const struct berth_json_field *field, const void *member)
         return *(const int64_t *)member == 0;
     case BERTH_JSON_DOUBLE:
         return *(const double *)member == 0;
+    case BERTH_JSON_OPTIONAL_INT64:
+        return *(const int64_t *)member == BERTH_JSON_UNSET;
     case BERTH_JSON_STRING:
         return berth_str_empty(*(char *const *)member);
     case BERTH_JSON_STRV:
@@ -97,6 +99,15 @@ static bool is_empty(const struct berth_json_field *field, const void *member)
     return false;
 }
 
+/* Is a collection without items one that was read from [] or {}? */
+static bool is_present(const struct berth_json_field *field, const void *member)
+{
+    return (field->type == BERTH_JSON_STRV || field->type == BERTH_JSON_STRSET ||
+            field->type == BERTH_JSON_STRMAP || field->type == BERTH_JSON_LIST ||
+            field->type == BERTH_JSON_MAP || field->type == BERTH_JSON_LIST_MAP) &&
+           *(void *const *)member != NULL; /* each struct begins with its array */
+}
+
 static struct json_object *write_scalar(const struct berth_json_field *field, const void *member)
 {
     switch (field->type) {
@@ -108,6 +119,11 @@ static struct json_object *write_scalar(const struct berth_json_field *field, co
     }
     case BERTH_JSON_INT32:
         return json_object_new_int(*(const int32_t *)member);
+    case BERTH_JSON_OPTIONAL_INT64:
+        if (is_empty(field, member)) {
+            return NULL;
+        }
+        return json_object_new_int64(*(const int64_t *)member);
     case BERTH_JSON_INT64:
         return json_object_new_int64(*(const int64_t *)member);
     case BERTH_JSON_UINT64:
@@ -136,7 +152,8 @@ static struct json_object *write_scalar(const struct berth_json_field *field, co
 static struct json_object *write_field(const struct berth_json_field *field, const void *member,
                                        int version)
 {
-    if ((field->flags & BERTH_JSON_NULL_EMPTY) != 0 && is_empty(field, member)) {
+    if ((field->flags & BERTH_JSON_NULL_EMPTY) != 0 && is_empty(field, member) &&
+        !is_present(field, member)) {
         return NULL;
     }
     switch (field->type) {
@@ -163,6 +180,7 @@ static struct json_object *write_field(const struct berth_json_field *field, con
     case BERTH_JSON_INT64:
     case BERTH_JSON_UINT64:
     case BERTH_JSON_DOUBLE:
+    case BERTH_JSON_OPTIONAL_INT64:
     case BERTH_JSON_STRING:
     case BERTH_JSON_RAW:
         break;
