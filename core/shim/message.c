@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Control messages over SEQPACKET sockets, used by both sides.
+ */
+#include "shim/protocol.h"
+#include "shim/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define HEAD_SIZE offsetof(struct berth_shim_message, body)
+
+int berth_shim_fail(berth_error *err, int code, int sys_errno, const char *sentence)
+{
+    if (err != NULL) {
+        size_t length = strlen(sentence);
+        if (length >= sizeof(err->msg)) {
+            length = sizeof(err->msg) - 1;
+        }
+        memset(err, 0, sizeof(*err));
+        err->struct_size = sizeof(*err);
+        err->code = code;
+        err->sys_errno = sys_errno;
+        memcpy(err->msg, sentence, length);
+    }
+    return code;
+}
+
+static void set_fds(struct msghdr *header, void *control, const int *fds, uint32_t count)
+{
+    header->msg_control = control;
+    header->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
+}
+
+int berth_shim_message_send(int socket, const struct berth_shim_message *message,
+                            const struct berth_shim_payload *payload, int flags, berth_error *err)
+{
+    static const struct berth_shim_payload nothing;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(BERTH_SHIM_FDS_CHUNK * sizeof(int))];
+    } control;
+    struct berth_shim_message copy = *message;
+    const struct berth_shim_payload *p = payload != NULL ? payload : &nothing;
+
+    if (p->fd_count > BERTH_SHIM_FDS_CHUNK || p->length > BERTH_SHIM_SPEC_MAX) {
+        return berth_shim_fail(err, BERTH_E_INVALID, 0, "a shim message is too large");
+    }
+    copy.body_size = sizeof(copy.body);
+    copy.data_size = (uint32_t)p->length;
+    struct iovec parts[2] = {{&copy, sizeof(copy)}, {(void *)(uintptr_t)p->data, p->length}};
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = p->length > 0 ? 2 : 1};
+    if (p->fd_count > 0) {
+        memset(&control, 0, CMSG_SPACE(sizeof(int)));
+        set_fds(&header, control.bytes, p->fds, p->fd_count);
+    }
+    for (;;) {
+        if (sendmsg(socket, &header, flags | MSG_NOSIGNAL) >= 0) {
+            return 0;
+        }
+        if (errno != EINTR) {
+            break;
+        }
+    }
+    int gone = errno == EAGAIN || errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN;
+    return berth_shim_fail(err, gone ? BERTH_E_UNAVAILABLE : BERTH_E_INTERNAL, errno,
+                           "cannot send a message over the shim's control socket");
+}
+
+/* Moves the fds out of a received control message; those that do not fit are closed. */
+static void collect_fds(struct msghdr *header, struct berth_shim_incoming *incoming)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+            if (incoming->fd_count < BERTH_SHIM_FDS_CHUNK) {
+                incoming->fds[incoming->fd_count++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+}
+
+static int refuse(struct berth_shim_incoming *incoming, berth_error *err)
+{
+    for (uint32_t i = 0; i < incoming->fd_count; i++) {
+        close(incoming->fds[i]);
+    }
+    incoming->fd_count = 0;
+    incoming->length = 0;
+    return berth_shim_fail(err, BERTH_E_DATA, 0, "a broken message came over the shim's socket");
+}
+
+/* The sender's body may be shorter or longer than ours: move the data part to where it belongs. */
+static int unpack(struct berth_shim_message *message, struct berth_shim_incoming *incoming,
+                  size_t received, berth_error *err)
+{
+    size_t body = sizeof(message->body);
+    if (received < HEAD_SIZE || message->body_size > received - HEAD_SIZE ||
+        message->data_size != received - HEAD_SIZE - message->body_size ||
+        message->data_size > incoming->size) {
+        return refuse(incoming, err);
+    }
+    incoming->length = message->data_size;
+    if (message->body_size < body) {
+        /* What follows the shorter body was received into ours and, beyond that, into data. */
+        size_t stray = body - message->body_size;
+        size_t inside = stray < message->data_size ? stray : message->data_size;
+        if (inside > 0) {
+            memmove(incoming->buffer + inside, incoming->buffer, message->data_size - inside);
+            memcpy(incoming->buffer, message->body.bytes + message->body_size, inside);
+        }
+        memset(message->body.bytes + message->body_size, 0, stray);
+    } else if (message->body_size > body && message->data_size > 0) {
+        /* The end of the longer body stands before data; it cannot have been truncated. */
+        memmove(incoming->buffer, incoming->buffer + (message->body_size - body),
+                message->data_size);
+    }
+    return 1;
+}
+
+int berth_shim_message_receive(int socket, struct berth_shim_message *ret_message,
+                               struct berth_shim_incoming *incoming, int flags, berth_error *err)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(BERTH_SHIM_FDS_CHUNK * sizeof(int))];
+    } control;
+    struct berth_shim_message message;
+    struct iovec parts[2] = {{&message, sizeof(message)}, {incoming->buffer, incoming->size}};
+    struct msghdr header = {.msg_iov = parts,
+                            .msg_iovlen = incoming->size > 0 ? 2 : 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes)};
+    ssize_t received;
+
+    incoming->fd_count = 0;
+    incoming->length = 0;
+    memset(&message, 0, sizeof(message));
+    do {
+        received = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
+    } while (received < 0 && errno == EINTR);
+    if (received == 0 || (received < 0 && errno == ECONNRESET)) {
+        return 0;
+    }
+    if (received < 0) {
+        return berth_shim_fail(err, errno == EAGAIN ? BERTH_E_UNAVAILABLE : BERTH_E_INTERNAL, errno,
+                               "cannot receive from the shim's control socket");
+    }
+    collect_fds(&header, incoming);
+    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+        return refuse(incoming, err);
+    }
+    int result = unpack(&message, incoming, (size_t)received, err);
+    if (result == 1) {
+        *ret_message = message;
+    }
+    return result;
+}
+
+/* Puts a large spec into a memfd: one fd instead of a message over the socket's limit. */
+static int spec_to_memfd(const void *data, size_t length, int *ret_fd, berth_error *err)
+{
+    int fd = memfd_create("berth-spec", MFD_CLOEXEC);
+    if (fd < 0) {
+        return berth_shim_fail(err, BERTH_E_INTERNAL, errno, "cannot create a memfd for the spec");
+    }
+    for (size_t done = 0; done < length;) {
+        ssize_t n = write(fd, (const char *)data + done, length - done);
+        if (n < 0) {
+            int saved = errno;
+            close(fd);
+            return berth_shim_fail(err, BERTH_E_NO_MEMORY, saved, "cannot write the spec's memfd");
+        }
+        done += (size_t)n;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int send_encoded(int socket, const void *data, size_t length, struct berth_shim_fds fds,
+                        berth_error *err)
+{
+    struct berth_shim_message message = {.type = BERTH_SHIM_FDS};
+    struct berth_shim_payload payload = {0};
+    uint32_t sent = 0;
+    int memfd = -1, last[BERTH_SHIM_FDS_CHUNK];
+
+    /* One place is kept in the last message for the memfd. */
+    for (; fds.count - sent > BERTH_SHIM_FDS_CHUNK - 1; sent += payload.fd_count) {
+        payload.fds = fds.items + sent;
+        payload.fd_count = BERTH_SHIM_FDS_CHUNK - 1;
+        int result = berth_shim_message_send(socket, &message, &payload, MSG_DONTWAIT, err);
+        if (result != 0) {
+            return result;
+        }
+    }
+    message.type = BERTH_SHIM_SPEC;
+    payload = (struct berth_shim_payload){.data = data, .length = length, .fds = last};
+    if (length > BERTH_SHIM_SPEC_INLINE) {
+        int result = spec_to_memfd(data, length, &memfd, err);
+        if (result != 0) {
+            return result;
+        }
+        last[payload.fd_count++] = memfd;
+        payload.length = 0;
+    }
+    for (; sent < fds.count; sent++) {
+        last[payload.fd_count++] = fds.items[sent];
+    }
+    int result = berth_shim_message_send(socket, &message, &payload, MSG_DONTWAIT, err);
+    if (memfd >= 0) {
+        close(memfd);
+    }
+    return result;
+}
+
+int berth_shim_spec_send(int socket, const struct berth_shim_spec *spec, berth_error *err)
+{
+    int fds[BERTH_SHIM_FDS_MAX];
+    uint32_t fd_count;
+    void *data;
+    size_t length;
+    int result = berth_shim_spec_encode(spec, &data, &length, fds, &fd_count, err);
+    if (result != 0) {
+        return result;
+    }
+    struct berth_shim_fds list = {fds, fd_count};
+    result = send_encoded(socket, data, length, list, err);
+    free(data);
+    return result;
+}
+
+uint64_t berth_shim_stat_start_time(const char *text)
+{
+    /* proc(5): field 2 is "(comm)" and may contain anything; fields are counted after its end. */
+    const char *p = strrchr(text, ')');
+    int field = 2;
+    uint64_t value = 0;
+
+    if (p == NULL) {
+        return 0;
+    }
+    for (p++; *p != 0 && field < 22; p++) {
+        if (*p == ' ') {
+            field++;
+        }
+    }
+    for (; *p >= '0' && *p <= '9'; p++) {
+        value = value * 10 + (uint64_t)(*p - '0');
+    }
+    return field == 22 ? value : 0;
+}
