@@ -106,9 +106,10 @@ typedef struct berth_network_endpoint {
     uint32_t struct_size;
     uint32_t flags;
     const char *network_id;
-    const char *id;           /* 64 hexadecimal digits */
-    const char *container_id; /* 64 hexadecimal digits */
-    const char *interface;    /* name wanted inside the container, as "eth0" */
+    const char *id;             /* 64 hexadecimal digits */
+    const char *container_id;   /* 64 hexadecimal digits */
+    const char *interface;      /* name wanted inside the container, as "eth0" */
+    const char *host_interface; /* what the join of this endpoint emitted; NULL before that */
     uint8_t mac[6];
     uint8_t reserved[2];
     berth_network_address ipv4; /* with prefix; family 0: none */
