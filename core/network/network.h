@@ -23,9 +23,9 @@
 #include "base/json.h"
 #include "base/string.h"
 
-struct berth_events;
-struct berth_networks;
-struct berth_plugins;
+struct berth_event_bus;
+struct berth_network_manager;
+struct berth_plugin_manager;
 struct berth_store;
 
 /* ---- Objects as the API shows them; the tables are in network_json.c ---- */
@@ -108,9 +108,9 @@ struct berth_network_pool_config {
 
 /* Borrowed for the call of open only, except plugins, store and events, which must outlive it. */
 struct berth_networks_config {
-    struct berth_plugins *plugins;
+    struct berth_plugin_manager *plugins;
     struct berth_store *store;
-    struct berth_events *events; /* NULL: nobody is told */
+    struct berth_event_bus *events; /* NULL: nobody is told */
     const char *bridge; /* default bridge's interface; NULL: "berth0"; "none": no default */
     const char *bip;    /* its address with prefix; NULL: from the pools */
     const char *fixed_cidr;
@@ -130,47 +130,47 @@ struct berth_networks_config {
 /* Loads the networks from the store, makes bridge, host and none at the first start, and begins to
  * keep namespaces ready in a thread of its own. Loads no driver. Blocks on the store only. */
 int32_t berth_networks_open(const struct berth_networks_config *config,
-                            struct berth_networks **ret_networks, berth_error *err);
+                            struct berth_network_manager **ret_networks, berth_error *err);
 /* Stops the thread and frees everything; running containers keep their networks. NULL is fine. */
-void berth_networks_close(struct berth_networks *networks);
+void berth_networks_close(struct berth_network_manager *networks);
 /* To be called once after the last sandbox_restore: brings the kernel to what should exist, by
  * comparison, without touching what is right. Blocks for the drivers' work. Failures of one driver
  * are logged and do not stop the others. */
-void berth_networks_restored(struct berth_networks *networks);
+void berth_networks_restored(struct berth_network_manager *networks);
 
 /* Creates a user's network. Docker's sentences for a name in use (CONFLICT), a bad subnet
  * (INVALID), overlapping pools (FORBIDDEN), no driver (NOT_FOUND). ret_id is the new id;
  * ret_warning (may be NULL) the caller's string or NULL. Any thread; blocks for the driver. */
-int32_t berth_network_create(struct berth_networks *networks,
+int32_t berth_network_create(struct berth_network_manager *networks,
                              const struct berth_network_create_request *request, char **ret_id,
                              char **ret_warning, berth_error *err);
 /* Removes a network by name, id or unique id prefix; CONFLICT or
  * FORBIDDEN: containers are in it, or it is pre-defined. Any thread; blocks for the driver. */
-int32_t berth_network_remove(struct berth_networks *networks, const char *reference,
+int32_t berth_network_remove(struct berth_network_manager *networks, const char *reference,
                              berth_error *err);
 /* Copies a network with its containers into an init'ed object. NOT_FOUND: Docker's sentence. Any
  * thread; never waits for a driver. */
-int32_t berth_network_inspect(struct berth_networks *networks, const char *reference,
+int32_t berth_network_inspect(struct berth_network_manager *networks, const char *reference,
                               struct berth_network_object *ret_object, berth_error *err);
 /* Copies all networks into a list of struct berth_network_object; `containers` filled too when
  * `members` is set. Any thread; never waits for a driver. */
-int32_t berth_networks_list(struct berth_networks *networks, bool members,
+int32_t berth_networks_list(struct berth_network_manager *networks, bool members,
                             struct berth_json_list *ret_list, berth_error *err);
 /* Removes the user networks without containers for which keep(object, context) is false (keep may
  * be NULL) and appends their names to ret_names. */
-int32_t berth_networks_prune(struct berth_networks *networks,
+int32_t berth_networks_prune(struct berth_network_manager *networks,
                              bool (*keep)(const struct berth_network_object *, void *),
                              void *context, struct berth_strv *ret_names, berth_error *err);
 /* Number of containers attached to the network of this id (for the filter dangling). */
-size_t berth_network_use_count(struct berth_networks *networks, const char *id);
+size_t berth_network_use_count(struct berth_network_manager *networks, const char *id);
 /* Appends warnings of the drivers about this host (a foreign firewall drops forwarded packets …),
  * one sentence each, for `info` and the log. May load nothing. */
-int32_t berth_networks_warnings(struct berth_networks *networks, struct berth_strv *ret_warnings,
-                                berth_error *err);
+int32_t berth_networks_warnings(struct berth_network_manager *networks,
+                                struct berth_strv *ret_warnings, berth_error *err);
 /* What the drivers hold in the kernel, by key and number ("interface": 3, "port": 10 …), for leak
  * checks; pairs are set in ret_counts as decimal text. */
-int32_t berth_networks_usage(struct berth_networks *networks, struct berth_strmap *ret_counts,
-                             berth_error *err);
+int32_t berth_networks_usage(struct berth_network_manager *networks,
+                             struct berth_strmap *ret_counts, berth_error *err);
 
 /* ---- Sandboxes ---- */
 
@@ -215,7 +215,7 @@ void berth_sandbox_done(struct berth_sandbox *sandbox);
 
 /* Checks at creation of a container what can be checked: the mode, the networks' existence, fixed
  * addresses in their subnets, the ports' syntax. Docker's sentences. Any thread; does not block. */
-int32_t berth_network_settings_check(struct berth_networks *networks,
+int32_t berth_network_settings_check(struct berth_network_manager *networks,
                                      const struct berth_sandbox_settings *settings,
                                      berth_error *err);
 
@@ -223,35 +223,36 @@ int32_t berth_network_settings_check(struct berth_networks *networks,
  * "network x not found"; CONFLICT/INTERNAL with Docker's "Bind for 0.0.0.0:80 failed: port is
  * already allocated" or "address already in use". Any thread; blocks for the driver (about 1 ms).
  * The shim gets ret_sandbox->netns_fd; host mode has none. */
-int32_t berth_network_sandbox_open(struct berth_networks *networks,
+int32_t berth_network_sandbox_open(struct berth_network_manager *networks,
                                    const struct berth_sandbox_settings *settings,
                                    struct berth_sandbox *ret_sandbox, berth_error *err);
 /* Gives everything back: ports, addresses, endpoints, the namespace fd. Idempotent. Afterwards the
  * endpoints keep what was asked for and lose the facts, and ports is empty, as Docker shows a
  * stopped container. The container's processes must be gone or going. Never fails; what a driver
  * could not do is logged and repaired by the next sync. */
-void berth_network_sandbox_close(struct berth_networks *networks, struct berth_sandbox *sandbox);
+void berth_network_sandbox_close(struct berth_network_manager *networks,
+                                 struct berth_sandbox *sandbox);
 /* After a restart of the daemon: takes over a sandbox read from the store whose container still
  * runs. netns_path: /proc/<pid>/ns/net of it (NULL for host and container modes). Reserves its
  * addresses and ports; the wiring is compared by berth_networks_restored. `name` as in settings. */
-int32_t berth_network_sandbox_restore(struct berth_networks *networks,
+int32_t berth_network_sandbox_restore(struct berth_network_manager *networks,
                                       struct berth_sandbox *sandbox, const char *name,
                                       const char *netns_path, berth_error *err);
 
 /* Adds the running container to one more network. `wanted` is a struct berth_endpoint_settings or
  * NULL. FORBIDDEN/CONFLICT with Docker's sentences (host mode, already connected). */
-int32_t berth_network_sandbox_connect(struct berth_networks *networks,
+int32_t berth_network_sandbox_connect(struct berth_network_manager *networks,
                                       const struct berth_sandbox_settings *settings,
                                       struct berth_sandbox *sandbox, const char *network,
                                       const void *wanted, berth_error *err);
 /* Takes it out of a network: the interface is gone when this returns. `force` passes over what the
  * driver could not do. */
-int32_t berth_network_sandbox_disconnect(struct berth_networks *networks,
+int32_t berth_network_sandbox_disconnect(struct berth_network_manager *networks,
                                          struct berth_sandbox *sandbox, const char *network,
                                          bool force, berth_error *err);
 /* A container was renamed: its name in `network inspect` and (later) DNS. */
-void berth_networks_container_renamed(struct berth_networks *networks, const char *container_id,
-                                      const char *name);
+void berth_networks_container_renamed(struct berth_network_manager *networks,
+                                      const char *container_id, const char *name);
 
 /* ---- Files of a container ---- */
 
@@ -263,11 +264,11 @@ struct berth_network_files_settings {
 
 /* Text of /etc/hosts (the host's own file plus extra hosts in host mode). The caller's to free;
  * NULL: err says why. */
-char *berth_network_hosts_file(struct berth_networks *networks,
+char *berth_network_hosts_file(struct berth_network_manager *networks,
                                const struct berth_network_files_settings *settings,
                                const struct berth_sandbox *sandbox, berth_error *err);
 /* Text of /etc/resolv.conf, from the host's without its loopback nameservers, or as asked. */
-char *berth_network_resolv_conf(struct berth_networks *networks,
+char *berth_network_resolv_conf(struct berth_network_manager *networks,
                                 const struct berth_network_files_settings *settings,
                                 const struct berth_sandbox *sandbox, berth_error *err);
 
