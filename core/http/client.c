@@ -260,8 +260,8 @@ static int32_t drain(struct berth_http_client *client, berth_error *err)
     return berth_error_set(err, BERTH_E_UNAVAILABLE, 0, "too much of the last reply is unread");
 }
 
-int32_t berth_http_client_send(struct berth_http_client *client, const struct berth_http_call *call,
-                               struct berth_http_reply *ret_reply, berth_error *err)
+int32_t berth_http_client_begin(struct berth_http_client *client,
+                                const struct berth_http_call *call, berth_error *err)
 {
     AUTO_BUFFER struct berth_buffer out = BERTH_BUFFER_INIT;
     int32_t rc = drain(client, err);
@@ -282,11 +282,24 @@ int32_t berth_http_client_send(struct berth_http_client *client, const struct be
     if (rc > 0) {
         client->persist = false; /* the body was not sent to its end */
     }
-    if (rc >= 0) {
-        rc = receive_head(client, call, ret_reply, err);
-    }
     client->broken = client->broken || rc < 0;
     return rc < 0 ? rc : 0;
+}
+
+int32_t berth_http_client_receive(struct berth_http_client *client,
+                                  const struct berth_http_call *call,
+                                  struct berth_http_reply *ret_reply, berth_error *err)
+{
+    int32_t rc = receive_head(client, call, ret_reply, err);
+    client->broken = client->broken || rc < 0;
+    return rc;
+}
+
+int32_t berth_http_client_send(struct berth_http_client *client, const struct berth_http_call *call,
+                               struct berth_http_reply *ret_reply, berth_error *err)
+{
+    int32_t rc = berth_http_client_begin(client, call, err);
+    return rc < 0 ? rc : berth_http_client_receive(client, call, ret_reply, err);
 }
 
 bool berth_http_client_reusable(const struct berth_http_client *client)

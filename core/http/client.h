@@ -66,6 +66,14 @@ void berth_http_client_set_timeout(struct berth_http_client *client, int millise
  * berth_http_reply_done(). Blocks. */
 int32_t berth_http_client_send(struct berth_http_client *client, const struct berth_http_call *call,
                                struct berth_http_reply *ret_reply, berth_error *err);
+/* The two halves of send, for a caller that has several requests under way on several connections:
+ * begin sends the request, receive (with the same call: its method and `upgrade` count) reads the
+ * reply's head. */
+int32_t berth_http_client_begin(struct berth_http_client *client,
+                                const struct berth_http_call *call, berth_error *err);
+int32_t berth_http_client_receive(struct berth_http_client *client,
+                                  const struct berth_http_call *call,
+                                  struct berth_http_reply *ret_reply, berth_error *err);
 void berth_http_reply_done(struct berth_http_reply *reply);
 /* A reply's header by its lower-case name; NULL: absent. */
 const char *berth_http_reply_header(const struct berth_http_reply *reply, const char *name);
