@@ -59,8 +59,8 @@ class Layer:
     def symlink(self, name, target):
         return self.add(name, kind=tarfile.SYMTYPE, mode=0o777, link=target)
 
-    def hardlink(self, name, target):
-        return self.add(name, kind=tarfile.LNKTYPE, link=target)
+    def hardlink(self, name, target, **fields):
+        return self.add(name, kind=tarfile.LNKTYPE, link=target, **fields)
 
     def bytes(self):
         self.tar.close()
