@@ -65,11 +65,12 @@ static int spawn_setup(posix_spawn_file_actions_t *actions, posix_spawnattr_t *a
     return result;
 }
 
-static int spawn_shim(int program_fd, int verb, int child, pid_t *ret_pid)
+static int spawn_shim(int program_fd, int verb, const char *id, int child, pid_t *ret_pid)
 {
     static char *const environment[] = {NULL};
     char name[] = "berth-shim", run[] = "run", exec[] = "exec", number[] = "3";
-    char *arguments[] = {name, verb == BERTH_SHIM_VERB_EXEC ? exec : run, number, NULL};
+    char *arguments[] = {name, verb == BERTH_SHIM_VERB_EXEC ? exec : run, number,
+                         (char *)(uintptr_t)id, NULL}; /* the id is for readers of ps */
     char path[64];
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -113,7 +114,7 @@ int berth_shim_launch(int program_fd, int verb, const struct berth_shim_spec *sp
     }
     int result = berth_shim_spec_send(pair[0], spec, err);
     if (result == 0) {
-        int spawned = spawn_shim(program_fd, verb, child, &pid);
+        int spawned = spawn_shim(program_fd, verb, spec->id, child, &pid);
         if (spawned != 0) {
             result = berth_shim_fail(err, BERTH_E_INTERNAL, spawned, "cannot start berth-shim");
         }

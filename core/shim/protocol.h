@@ -231,6 +231,8 @@ struct berth_shim_spec {
     /* STDIO */
     uint32_t rows, columns; /* initial window; 0 = leave */
     uint32_t client_buffer; /* bytes; 0 = BERTH_SHIM_CLIENT_BUFFER */
+    uint32_t
+        client_stall_ms; /* a full client that takes nothing for so long is dropped; 0 = 10 s */
 
     /* NAMESPACES */
     struct berth_shim_namespace *namespaces;

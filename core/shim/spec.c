@@ -129,7 +129,8 @@ static const struct field process_section[] = {
     S(U64, cap_ambient),
     LIST(rlimits, rlimit_count, rlimit_table),
 };
-static const struct field stdio_section[] = {S(U32, rows), S(U32, columns), S(U32, client_buffer)};
+static const struct field stdio_section[] = {S(U32, rows), S(U32, columns), S(U32, client_buffer),
+                                             S(U32, client_stall_ms)};
 static const struct field namespaces_section[] = {
     LIST(namespaces, namespace_count, namespace_table)};
 static const struct field root_section[] = {S(FD, root_fd), S(STRING, root_path),
