@@ -25,7 +25,7 @@
 
 struct berth_event_bus;
 struct berth_network_manager;
-struct berth_plugin_manager;
+struct berth_plugins;
 struct berth_store;
 
 /* ---- Objects as the API shows them; the tables are in network_json.c ---- */
@@ -108,7 +108,7 @@ struct berth_network_pool_config {
 
 /* Borrowed for the call of open only, except plugins, store and events, which must outlive it. */
 struct berth_networks_config {
-    struct berth_plugin_manager *plugins;
+    struct berth_plugins *plugins;
     struct berth_store *store;
     struct berth_event_bus *events; /* NULL: nobody is told */
     const char *bridge; /* default bridge's interface; NULL: "berth0"; "none": no default */

@@ -35,7 +35,11 @@ struct berth_inst {
     /* watch.c */
     pthread_t watcher;
     bool watching;
-    int stop_fd; /* eventfd: ends the watcher */
+    bool stopping;             /* the watcher is to end */
+    bool suspect;              /* the watcher is to look at the table */
+    int wake_fd;               /* eventfd that wakes it */
+    berth_network_port *flows; /* ports whose UDP flows it is to forget */
+    uint32_t n_flows;
 };
 
 /* What links.c needs of a network, copied out under the lock. */
@@ -58,6 +62,8 @@ int32_t bridge_links_veth(const struct bridge_link *bridge, const char *peer,
 int32_t bridge_links_configure(const berth_inst *inst, const char *current,
                                const berth_network_endpoint *endpoint, int netns_fd, bool fresh,
                                berth_error *err);
+/* Brings an interface inside the namespace up. */
+int32_t bridge_links_up(const berth_inst *inst, const char *name, int netns_fd, berth_error *err);
 /* Removes a veth by its name here; absent: success. Takes tens of milliseconds. */
 int32_t bridge_links_delete(const char *name, berth_error *err);
 /* Makes all ports of the model's endpoints ports of their bridges again and removes veths of ours
@@ -72,6 +78,12 @@ int32_t bridge_firewall(berth_inst *inst, const char *cause, berth_error *err);
 int32_t bridge_watch_start(berth_inst *inst, berth_error *err);
 /* Ends it; the lock is not held. */
 void bridge_watch_stop(berth_inst *inst);
+/* Has the watcher look at the table; the lock is held. */
+void bridge_watch_suspect(berth_inst *inst);
+/* Has the watcher delete the connection tracking entries of the UDP ports among these: the kernel
+ * walks its whole table for that (6 ms for an empty one), so no answer waits for it. The lock is
+ * held. */
+void bridge_watch_forget(berth_inst *inst, const berth_network_port *ports, uint32_t count);
 
 /* Writes text to a file of /proc/sys when it does not say so already. 0 or a negative errno. */
 int bridge_sysctl(const char *path, const char *text);

@@ -47,8 +47,8 @@ static void read_tuple(const struct nlattr *tuple, uint8_t *protocol, uint16_t *
 static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, uint16_t flags,
                               uint8_t family)
 {
-    struct nfgenmsg *header = netlink_begin(
-        netlink, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type), flags, sizeof(*header));
+    struct nfgenmsg *header = netlink_begin(netlink, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type),
+                                            flags, sizeof(*header));
     if (header == NULL) {
         return NULL;
     }

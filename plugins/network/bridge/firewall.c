@@ -4,11 +4,15 @@
  */
 #include "firewall.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <berth/helpers/fail.h>
 
@@ -21,6 +25,56 @@ int32_t firewall_open(struct firewall *firewall, const char *table, berth_error 
 void firewall_close(struct firewall *firewall)
 {
     netlink_close(&firewall->netlink);
+}
+
+#define LARGE 64 /* elements */
+
+static int each_generation(const struct nlmsghdr *message, void *context)
+{
+    const struct nlattr *attribute;
+    mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+    {
+        if (mnl_attr_get_type(attribute) == NFTA_GEN_ID) {
+            *(uint32_t *)context = ntohl(mnl_attr_get_u32(attribute));
+        }
+    }
+    return MNL_CB_OK;
+}
+
+/* Number of the transactions so far, in this network namespace; 0: unknown. */
+static uint32_t generation(void)
+{
+    struct netlink netlink;
+    uint32_t number = 0;
+    if (netlink_open(&netlink, NETLINK_NETFILTER, NULL) < 0) {
+        return 0;
+    }
+    if (netlink_begin(&netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0,
+                      sizeof(struct nfgenmsg)) != NULL) {
+        netlink_query(&netlink, each_generation, &number);
+    }
+    netlink_close(&netlink);
+    return number;
+}
+
+/* Sends the transaction; see watch_fd. */
+static int commit(struct firewall *firewall, size_t elements)
+{
+    int group = NFNLGRP_NFTABLES;
+    bool deaf = elements >= LARGE && firewall->watch_fd >= 0;
+    uint32_t before = 0;
+    int result;
+    if (deaf) {
+        before = generation();
+        deaf = setsockopt(firewall->watch_fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group,
+                          sizeof(group)) == 0;
+    }
+    result = nft_commit(&firewall->netlink);
+    if (deaf) {
+        setsockopt(firewall->watch_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+        firewall->missed = firewall->missed || generation() != before + (result == 0 ? 1 : 0);
+    }
+    return result;
 }
 
 static bool same_chain(const struct nft_chain *a, const struct nft_chain *b)
@@ -128,12 +182,18 @@ static void put_strays(struct firewall *firewall, const struct firewall_image *w
     }
 }
 
-/* A base chain cannot change its hook, and a map not its type: then the table is made anew (in the
- * same transaction, so that no packet passes without rules). */
+/* A base chain cannot change its hook, and a map neither type nor size: then the table is made anew
+ * (in the same transaction, so that no packet passes without rules). */
 static bool must_recreate(const struct firewall_image *wanted, const struct firewall_image *found)
 {
     if (found->foreign) {
         return true;
+    }
+    for (enum nft_map map = 0; map < NFT_MAPS; map++) {
+        if (found->map_present[map] && wanted->map_size[map] != 0 &&
+            wanted->maps[map].count > found->map_size[map]) {
+            return true;
+        }
     }
     for (size_t i = 0; i < wanted->n_chains; i++) {
         const struct nft_chain *present = firewall_image_find(found, wanted->chains[i].name);
@@ -155,7 +215,7 @@ static bool put_all(struct firewall *firewall, struct firewall_image *wanted,
     }
     for (enum nft_map map = 0; map < NFT_MAPS; map++) {
         if (!found->map_present[map]) {
-            nft_put_map(&firewall->netlink, firewall->table, map, (uint32_t)map + 1);
+            nft_put_map(&firewall->netlink, firewall->table, map, wanted->map_size[map]);
         }
     }
     put_chains(firewall, wanted, found, repair);
@@ -203,7 +263,7 @@ static int repair_once(struct firewall *firewall, struct firewall_image *wanted,
     }
     /* begin + nothing: the kernel needs not be asked */
     if (result == 0 && firewall->netlink.count + (firewall->netlink.at != NULL) > 1) {
-        result = nft_commit(&firewall->netlink);
+        result = commit(firewall, repair->elements);
     } else {
         netlink_reset(&firewall->netlink);
     }
@@ -264,7 +324,7 @@ int firewall_ports(struct firewall *firewall, const struct model_endpoint *endpo
             nft_put_elements(&firewall->netlink, firewall->table, map, elements[map].items,
                              elements[map].count, remove);
         }
-        result = nft_commit(&firewall->netlink);
+        result = commit(firewall, total);
     }
     for (enum nft_map map = 0; map <= NFT_PORTS6; map++) {
         nft_elements_done(&elements[map]);

@@ -29,6 +29,7 @@ struct firewall_image {
     size_t n_rules, rules_capacity;
     struct nft_elements maps[NFT_MAPS];
     bool map_present[NFT_MAPS];
+    uint32_t map_size[NFT_MAPS]; /* how many elements fit; 0: any number */
     bool table_present;
     bool foreign;      /* a map of ours has another type: the table is not ours to keep */
     bool failed;       /* out of memory */
@@ -53,6 +54,10 @@ bool firewall_port_element(const berth_network_port *port, const struct model_en
 struct firewall {
     struct netlink netlink;
     char table[NFT_NAME];
+    int watch_fd; /* the watcher's socket, -1: none. Large transactions take it out of its group
+                   * meanwhile: the kernel makes a message for every element otherwise, which is
+                   * fifteen times the work */
+    bool missed;  /* somebody else changed nftables during such a time */
 };
 
 /* What a repair did, for the log. */

@@ -200,6 +200,7 @@ static int each_set(const struct nlmsghdr *message, void *context)
                 continue;
             }
             reading->image->map_present[map] = true;
+            reading->image->map_size[map] = nftnl_set_get_u32(set, NFTNL_SET_DESC_SIZE);
             if (nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN) != spec->key_size ||
                 nftnl_set_get_u32(set, NFTNL_SET_DATA_TYPE) != spec->data_type ||
                 nftnl_set_get_u32(set, NFTNL_SET_FLAGS) != NFT_SET_MAP) {

@@ -18,6 +18,10 @@
 #define PRIORITY_FILTER  0
 #define PRIORITY_NAT_SRC 100
 
+/* Elements that fit at first: eight bytes of kernel memory each. */
+static const uint32_t map_sizes[] = {
+    [NFT_PORTS4_AT] = 4096, [NFT_PORTS4] = 16384, [NFT_PORTS6_AT] = 1024, [NFT_PORTS6] = 1024};
+
 /* ct state established, related: bits of the states + 1 (nf_tables.h: NFT_CT_STATE) */
 #define STATE_ESTABLISHED_RELATED (1u << (IP_CT_ESTABLISHED + 1) | 1u << (IP_CT_RELATED + 1))
 
@@ -87,6 +91,16 @@ static void match_loopback(struct nftnl_rule *r, bool source)
     match_family(r, NFPROTO_IPV4);
     nft_payload(r, NFT_PAYLOAD_NETWORK_HEADER, source ? 12 : 16, 1, NFT_REG_1);
     nft_compare(r, NFT_CMP_EQ, &loopback, sizeof(loopback));
+}
+
+/* ip saddr within the subnet */
+static void match_subnet(struct nftnl_rule *r, const berth_network_address *subnet)
+{
+    uint8_t family = subnet->family == 6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+    uint32_t size = subnet->family == 6 ? 16 : 4;
+    match_family(r, family);
+    load_address(r, family, true, NFT_REG_1);
+    nft_prefix(r, subnet->bytes, size, subnet->prefix);
 }
 
 /* With route_localnet on a bridge, a container or a neighbour on a link could otherwise reach (or
@@ -228,12 +242,16 @@ static void want_nat(struct firewall_image *image, const struct model_network *n
     char chain[NFT_NAME];
     struct nftnl_rule *r;
     want_network_chain(image, network, NFT_NAT_TO, "nat_to_", chain);
-    r = rule(image, chain, "published ports reached from within: answers must come back here");
-    if (r != NULL) {
-        nft_interface(r, NFT_META_IIFNAME, NFT_CMP_EQ, network->interface);
-        nft_ct(r, NFT_CT_STATUS, NFT_REG_1);
-        nft_any_bit(r, IPS_DST_NAT);
-        nft_masquerade(r);
+    for (uint32_t i = 0; i < network->n_subnets; i++) {
+        /* by address, not iifname: with br_netfilter such a packet never leaves the bridge and has
+         * no incoming interface here */
+        r = rule(image, chain, "published ports reached from within: answers come back here");
+        if (r != NULL) {
+            match_subnet(r, &network->subnets[i].subnet);
+            nft_ct(r, NFT_CT_STATUS, NFT_REG_1);
+            nft_any_bit(r, IPS_DST_NAT);
+            nft_masquerade(r);
+        }
     }
     r = rule(image, chain, "published ports reached through loopback");
     if (r != NULL) {
@@ -300,6 +318,16 @@ static void want_ports(struct firewall_image *image, const struct model *model)
     }
 }
 
+/* Room for twice as many ports. */
+static uint32_t map_size(enum nft_map map, size_t count)
+{
+    uint32_t size = map_sizes[map];
+    while (size < count) {
+        size *= 2;
+    }
+    return size;
+}
+
 void firewall_image_wanted(struct firewall_image *image, const struct model *model)
 {
     image->table_present = true;
@@ -317,6 +345,7 @@ void firewall_image_wanted(struct firewall_image *image, const struct model *mod
     }
     for (enum nft_map map = 0; map < NFT_MAPS; map++) {
         image->map_present[map] = true;
+        image->map_size[map] = map > NFT_PORTS6 ? 0 : map_size(map, image->maps[map].count);
         nft_elements_sort(&image->maps[map]);
         image->failed = image->failed || image->maps[map].failed;
     }

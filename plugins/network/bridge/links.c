@@ -219,9 +219,9 @@ int32_t bridge_links_veth(const struct bridge_link *bridge, const char *peer,
         result = netlink_commit(&netlink, &failed);
     }
     if (result < 0) {
-        code = BERTH_FAIL_ERRNO(err, -result, "cannot make an interface %s on the bridge %s%s%s",
-                                peer, bridge->interface, netlink.text[0] != '\0' ? ": " : "",
-                                netlink.text);
+        code =
+            BERTH_FAIL_ERRNO(err, -result, "cannot make an interface %s on the bridge %s%s%s", peer,
+                             bridge->interface, netlink.text[0] != '\0' ? ": " : "", netlink.text);
         if (failed > 0) { /* the pair was made, its settings failed */
             bridge_links_delete(name, NULL);
         }
@@ -250,9 +250,9 @@ static int32_t configure_job(void *argument, berth_error *err)
     }
     if (configure->endpoint->ipv6.family != 0) {
         char path[96];
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
-                 configure->current);
-        bridge_sysctl(path, "0"); /* without IPv6 in the kernel the address below fails, and says so */
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", configure->current);
+        bridge_sysctl(path,
+                      "0"); /* without IPv6 in the kernel the address below fails, and says so */
     }
     result = rtnl_endpoint_configure(&netlink, configure->current, configure->endpoint,
                                      configure->fresh);
@@ -274,6 +274,27 @@ int32_t bridge_links_configure(const berth_inst *inst, const char *current,
 {
     struct configure configure = {current, endpoint, fresh};
     return inst->host->netns_run(inst->host->ctx, netns_fd, configure_job, &configure, err);
+}
+
+/* Runs inside a namespace that is being prepared. */
+static int32_t up_job(void *argument, berth_error *err)
+{
+    struct netlink netlink;
+    int result;
+    int32_t code = netlink_open(&netlink, NETLINK_ROUTE, err);
+    if (code < 0) {
+        return code;
+    }
+    result = rtnl_link_up(&netlink, argument);
+    netlink_close(&netlink);
+    return result < 0 ? BERTH_FAIL_ERRNO(err, -result, "cannot bring %s up", (char *)argument) : 0;
+}
+
+int32_t bridge_links_up(const berth_inst *inst, const char *name, int netns_fd, berth_error *err)
+{
+    char copy[IFNAMSIZ];
+    snprintf(copy, sizeof(copy), "%s", name);
+    return inst->host->netns_run(inst->host->ctx, netns_fd, up_job, copy, err);
 }
 
 /* ---- sync ---- */
@@ -314,9 +335,9 @@ static struct rtnl_link *find_veth(const struct veths *veths, const char *name)
 {
     struct rtnl_link key;
     snprintf(key.name, sizeof(key.name), "%s", name);
-    return veths->count == 0 ? NULL
-                             : bsearch(&key, veths->items, veths->count, sizeof(key),
-                                       compare_names);
+    return veths->count == 0
+               ? NULL
+               : bsearch(&key, veths->items, veths->count, sizeof(key), compare_names);
 }
 
 /* Our ports are on their bridge with their flags; marks those that are known (index 0). */

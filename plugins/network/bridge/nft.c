@@ -149,6 +149,26 @@ void nft_any_bit(struct nftnl_rule *rule, uint32_t mask)
     nft_compare(rule, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
+void nft_prefix(struct nftnl_rule *rule, const uint8_t *address, uint32_t size, uint32_t bits)
+{
+    static const uint8_t zero[16];
+    uint8_t mask[16] = {0}, masked[16];
+    struct nftnl_expr *e = add(rule, "bitwise");
+    for (uint32_t i = 0; i < size; i++) {
+        uint32_t here = bits <= i * 8 ? 0 : bits - i * 8;
+        mask[i] = here >= 8 ? 0xff : (uint8_t)(0xff00u >> here);
+        masked[i] = address[i] & mask[i];
+    }
+    SET_U32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    SET_U32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    SET_U32(e, NFTNL_EXPR_BITWISE_LEN, size);
+    if (e != NULL) {
+        nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask, size);
+        nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, size);
+    }
+    nft_compare(rule, NFT_CMP_EQ, masked, size);
+}
+
 void nft_local_destination(struct nftnl_rule *rule)
 {
     uint32_t local = RTN_LOCAL;
@@ -263,7 +283,7 @@ void nft_put_chain(struct netlink *netlink, const char *table, const struct nft_
     mnl_attr_put_strz(m, NFTA_CHAIN_TYPE, chain->type);
 }
 
-void nft_put_map(struct netlink *netlink, const char *table, enum nft_map map, uint32_t id)
+void nft_put_map(struct netlink *netlink, const char *table, enum nft_map map, uint32_t size)
 {
     struct nlmsghdr *m = begin(netlink, NFT_MSG_NEWSET, NLM_F_CREATE);
     const struct nft_map_spec *spec = &nft_maps[map];
@@ -279,7 +299,18 @@ void nft_put_map(struct netlink *netlink, const char *table, enum nft_map map, u
     if (spec->data_type != NFT_DATA_VERDICT) {
         mnl_attr_put_u32(m, NFTA_SET_DATA_LEN, htonl(spec->data_size));
     }
-    mnl_attr_put_u32(m, NFTA_SET_ID, htonl(id));
+    mnl_attr_put_u32(m, NFTA_SET_ID, htonl((uint32_t)map + 1));
+    if (spec->key_type == TYPE_IFNAME) {
+        /* attribute 0 of nft(8)'s own data: the key is in the host's byte order, or it lists the
+         * names as "" */
+        static const uint8_t byte_order[] = {NFTNL_UDATA_SET_KEYBYTEORDER, 4, 1, 0, 0, 0};
+        mnl_attr_put(m, NFTA_SET_USERDATA, sizeof(byte_order), byte_order);
+    }
+    if (size != 0) {
+        struct nlattr *nest = mnl_attr_nest_start(m, NFTA_SET_DESC);
+        mnl_attr_put_u32(m, NFTA_SET_DESC_SIZE, htonl(size));
+        mnl_attr_nest_end(m, nest);
+    }
 }
 
 void nft_put_flush(struct netlink *netlink, const char *table, const char *chain)

@@ -10,9 +10,11 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -22,6 +24,7 @@
 #include <berth/helpers/log.h>
 
 #include "bridge.h"
+#include "conntrack.h"
 
 #define SETTLE_MS 20 /* several transactions in a row are looked at once */
 
@@ -30,8 +33,8 @@ static int attach_filter(int fd, uint32_t own_portid)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                 htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN), 0, 3),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN), 0,
+                 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_portid), 1, 0),
         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
@@ -53,6 +56,7 @@ static void check(berth_inst *inst)
 {
     berth_error error = {.struct_size = sizeof(error)};
     pthread_mutex_lock(&inst->lock);
+    inst->suspect = false;
     if (inst->model.networks != NULL &&
         bridge_firewall(inst, "somebody removed or changed Berth's firewall rules", &error) < 0) {
         inst->host->log(inst->host->ctx, BERTH_HOST_LOG_ERROR, error.msg);
@@ -60,35 +64,73 @@ static void check(berth_inst *inst)
     pthread_mutex_unlock(&inst->lock);
 }
 
+/* Works off what the wake-up asked for. False: the thread is to end. */
+static bool serve(berth_inst *inst)
+{
+    berth_network_port *flows;
+    uint32_t n_flows;
+    bool stopping, suspect;
+    pthread_mutex_lock(&inst->lock);
+    flows = inst->flows;
+    n_flows = inst->n_flows;
+    inst->flows = NULL;
+    inst->n_flows = 0;
+    stopping = inst->stopping;
+    suspect = inst->suspect;
+    pthread_mutex_unlock(&inst->lock);
+    conntrack_forget(flows, n_flows); /* best effort: the flows end by their own timeout */
+    free(flows);
+    if (suspect && !stopping) {
+        check(inst);
+    }
+    return !stopping;
+}
+
+/* Subscribes; -1: this kernel does not tell. */
+static int subscribe(berth_inst *inst, struct netlink *netlink)
+{
+    int group = NFNLGRP_NFTABLES;
+    int fd;
+    if (netlink_open(netlink, NETLINK_NETFILTER, NULL) < 0) {
+        return -1;
+    }
+    fd = mnl_socket_get_fd(netlink->socket);
+    if (attach_filter(fd, inst->firewall.netlink.portid) < 0 ||
+        mnl_socket_setsockopt(netlink->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+        netlink_close(netlink);
+        return -1;
+    }
+    pthread_mutex_lock(&inst->lock);
+    inst->firewall.watch_fd = fd;
+    pthread_mutex_unlock(&inst->lock);
+    return fd;
+}
 
 static void *watch(void *argument)
 {
     berth_inst *inst = argument;
-    struct netlink netlink;
-    struct pollfd fds[2] = {{.fd = inst->stop_fd, .events = POLLIN}, {.events = POLLIN}};
-    int group = NFNLGRP_NFTABLES;
-    if (netlink_open(&netlink, NETLINK_NETFILTER, NULL) < 0) {
-        return NULL;
-    }
-    fds[1].fd = mnl_socket_get_fd(netlink.socket);
-    if (attach_filter(fds[1].fd, inst->firewall.netlink.portid) < 0 ||
-        mnl_socket_setsockopt(netlink.socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+    struct netlink netlink = {0};
+    struct pollfd fds[2] = {{.fd = inst->wake_fd, .events = POLLIN}, {.events = POLLIN}};
+    uint64_t count;
+    fds[1].fd = subscribe(inst, &netlink);
+    if (fds[1].fd < 0) {
         berth_logf(inst->host, BERTH_HOST_LOG_WARN,
                    "cannot watch nftables: rules that others remove come back at the next change");
-        netlink_close(&netlink);
-        return NULL;
     }
     while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
-        if (fds[0].revents != 0) {
+        if (fds[1].fd >= 0 && fds[1].revents != 0) {
+            poll(NULL, 0, SETTLE_MS);
+            drain(fds[1].fd);
+            check(inst);
+        }
+        if (fds[0].revents != 0 &&
+            (read(inst->wake_fd, &count, sizeof(count)) < 0 || !serve(inst))) {
             break;
         }
-        if (fds[1].revents == 0) {
-            continue;
-        }
-        poll(fds, 1, SETTLE_MS);
-        drain(fds[1].fd);
-        check(inst);
     }
+    pthread_mutex_lock(&inst->lock);
+    inst->firewall.watch_fd = -1;
+    pthread_mutex_unlock(&inst->lock);
     netlink_close(&netlink);
     return NULL;
 }
@@ -99,29 +141,68 @@ int32_t bridge_watch_start(berth_inst *inst, berth_error *err)
     if (inst->watching) {
         return 0;
     }
-    inst->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (inst->stop_fd < 0) {
+    inst->wake_fd = eventfd(0, EFD_CLOEXEC);
+    if (inst->wake_fd < 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot make an eventfd");
     }
     result = pthread_create(&inst->watcher, NULL, watch, inst);
     if (result != 0) {
-        close(inst->stop_fd);
-        inst->stop_fd = -1;
+        close(inst->wake_fd);
+        inst->wake_fd = -1;
         return BERTH_FAIL_ERRNO(err, result, "cannot start the thread that watches nftables");
     }
     inst->watching = true;
     return 0;
 }
 
-void bridge_watch_stop(berth_inst *inst)
+static void wake(berth_inst *inst)
 {
     uint64_t one = 1;
+    if (inst->wake_fd >= 0 && write(inst->wake_fd, &one, sizeof(one)) < 0) {
+        inst->host->log(inst->host->ctx, BERTH_HOST_LOG_ERROR, "cannot wake the nftables watcher");
+    }
+}
+
+void bridge_watch_suspect(berth_inst *inst)
+{
+    inst->suspect = true;
+    wake(inst);
+}
+
+void bridge_watch_forget(berth_inst *inst, const berth_network_port *ports, uint32_t count)
+{
+    berth_network_port *more;
+    uint32_t udp = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        udp += ports[i].protocol == IPPROTO_UDP;
+    }
+    if (udp == 0) {
+        return;
+    }
+    more = reallocarray(inst->flows, (size_t)inst->n_flows + udp, sizeof(*more));
+    if (more == NULL) {
+        return; /* the flows end by their own timeout */
+    }
+    inst->flows = more;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ports[i].protocol == IPPROTO_UDP) {
+            more[inst->n_flows++] = ports[i];
+        }
+    }
+    wake(inst);
+}
+
+void bridge_watch_stop(berth_inst *inst)
+{
     if (!inst->watching) {
         return;
     }
-    if (write(inst->stop_fd, &one, sizeof(one)) == sizeof(one)) {
-        pthread_join(inst->watcher, NULL);
-    }
-    close(inst->stop_fd);
+    pthread_mutex_lock(&inst->lock);
+    inst->stopping = true;
+    wake(inst);
+    pthread_mutex_unlock(&inst->lock);
+    pthread_join(inst->watcher, NULL);
+    close(inst->wake_fd);
+    free(inst->flows);
     inst->watching = false;
 }

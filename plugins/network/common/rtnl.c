@@ -264,7 +264,8 @@ bool rtnl_put_veth(struct netlink *netlink, const struct rtnl_veth *veth)
     mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
     data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
     peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
-    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg)); /* part of the nest, zeroed */
+    /* part of the nest, zeroed; the kernel cannot bring the peer up before the pair is linked */
+    mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(m, IFLA_IFNAME, veth->peer);
     mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)veth->netns_fd);
     if (veth->mac != NULL) {
@@ -464,6 +465,10 @@ int rtnl_endpoint_configure(struct netlink *netlink, const char *current,
         return result;
     }
     if (strcmp(current, endpoint->interface) != 0) {
+        if (link.flags & IFF_UP) { /* before 6.2 only an interface that is down takes a new name */
+            rtnl_put_flags(netlink, link.index, 0, IFF_UP);
+            link.flags &= ~(uint32_t)IFF_UP;
+        }
         rtnl_put_rename(netlink, link.index, endpoint->interface);
     }
     if (rtnl_mac_is_set(endpoint->mac) && memcmp(link.mac, endpoint->mac, 6) != 0) {
@@ -480,4 +485,15 @@ int rtnl_endpoint_configure(struct netlink *netlink, const char *current,
     }
     put_routes(netlink, link.index, endpoint, fresh);
     return netlink_commit_ignoring(netlink, ignore_missing, NULL);
+}
+
+int rtnl_link_up(struct netlink *netlink, const char *name)
+{
+    struct rtnl_link link;
+    int result = rtnl_link_get(netlink, name, &link);
+    if (result == 0) {
+        rtnl_put_flags(netlink, link.index, IFF_UP, IFF_UP);
+        result = netlink_commit(netlink, NULL);
+    }
+    return result;
 }

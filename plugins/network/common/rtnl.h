@@ -73,6 +73,9 @@ int rtnl_addresses_set(struct netlink *netlink, uint32_t index,
                        const berth_network_address *addresses, unsigned count,
                        unsigned *ret_changes);
 
+/* Brings an interface of the calling thread's namespace up. -ENODEV: no such interface. */
+int rtnl_link_up(struct netlink *netlink, const char *name);
+
 /* Brings the interface called `current` (to be renamed to endpoint->interface when it differs) in
  * the calling thread's namespace to what the endpoint says: address, MAC, up, default routes.
  * `fresh`: nothing can be there that would have to be removed. -ENODEV: no such interface. */

@@ -26,15 +26,11 @@
 
 #include <stdint.h>
 
-#include <berth/error.h>
+#include <berth/plugin.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct berth_inst berth_inst; /* the driver's private instance (plugin.h) */
-typedef struct berth_op berth_op;     /* one running operation (plugin.h) */
-typedef struct berth_sink berth_sink; /* host-owned collector of results (plugin.h) */
 
 /* berth_network_ops.caps: what kind of driver this is. */
 #define BERTH_NETWORK_CAP_HOST_NAMESPACE 0x1u  /* containers share the host's namespace: no join */
@@ -134,7 +130,7 @@ typedef struct berth_network_state {
 
 /* The operations. Those marked optional may be NULL. All may be called from any thread under the
  * thread model that the driver declares. */
-typedef struct berth_network_ops {
+struct berth_network_ops {
     uint32_t struct_size;
     uint32_t caps; /* BERTH_NETWORK_CAP_* */
 
@@ -185,7 +181,7 @@ typedef struct berth_network_ops {
     /* Optional: emits "key" and "value" pairs shown by `info` and `plugin inspect`; "warning" is a
      * sentence about the host that the user should act on. */
     int32_t (*status)(berth_inst *, berth_sink *facts, berth_error *);
-} berth_network_ops;
+};
 
 #ifdef __cplusplus
 }
