@@ -17,7 +17,8 @@ CLIENT_SIDE = {'client', 'cli'}
 CLIENT_MAY = {'base', 'linux', 'oci', 'http', 'plugin', 'client', 'cli'}
 # ISO C and POSIX headers that a public header may include.
 SDK_LIBC = {'stddef.h', 'stdint.h', 'stdarg.h', 'stdio.h', 'stdlib.h', 'string.h', 'errno.h',
-            'limits.h', 'inttypes.h', 'unistd.h', 'fcntl.h', 'time.h'}
+            'limits.h', 'inttypes.h', 'dirent.h', 'sys/types.h', 'sys/stat.h',
+            'unistd.h', 'fcntl.h', 'time.h'}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 
 
