@@ -72,7 +72,8 @@ class Sandbox:
         out = subprocess.run(['ip', '-o', 'link'], capture_output=True, text=True, check=False)
         lines = [f'link left behind: {x.split(":")[1].strip()}' for x in out.stdout.splitlines()
                  if 'veth' in x.split(':')[1]]
-        lines += [f'mount left behind: {m}' for m in self.mount_points() - self.mounts]
+        lines += [f'mount left behind: {m}' for m in self.mount_points() - self.mounts
+                  if not m.endswith('/netns/default')]       # dockerd keeps that one
         lines += [f'process left behind: {text}' for _pid, text in self.processes()]
         lines += [f'cgroup left behind: {c}' for c in self.cgroups()]
         return lines
