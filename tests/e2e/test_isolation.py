@@ -20,9 +20,7 @@ def setup(e):
     tap.load_busybox(e)
     if e.kind == 'docker' or engine.usable('docker', 'docker'):
         return
-    # Another bridge, so that both can live in this network namespace.
-    docker = engine.Engine(e.sandbox, 'docker', 'docker', name='d',
-                           arguments=['--bridge', 'none', '--iptables=false'])
+    docker = engine.Engine.second(e, 'docker', 'docker', 'd')
     docker.start()
     tap.load_busybox(docker)
     REFERENCE.append(docker)

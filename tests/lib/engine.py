@@ -54,6 +54,19 @@ class Engine:
                             if not k.startswith(('DOCKER_', 'BERTH_HOST', 'BERTH_CONTEXT'))}
         self.environment['DOCKER_CONFIG'] = os.path.join(self.root, 'config')
 
+    @classmethod
+    def second(cls, first, kind, cli, name):
+        """Another daemon beside the first, that leaves the first one's docker0 alone.
+
+        With --bridge none dockerd would delete docker0; so it gets a bridge made for it.
+        """
+        if kind == 'berth':
+            return cls(first.sandbox, kind, cli, name=name, arguments=['--bridge', 'none'])
+        subprocess.run(['ip', 'link', 'add', f'br-{name}', 'type', 'bridge'], check=False,
+                       capture_output=True)
+        return cls(first.sandbox, kind, cli, name=name,
+                   arguments=['--bridge', f'br-{name}', '--iptables=false'])
+
     # the daemon
 
     def daemon(self):
@@ -168,7 +181,10 @@ class Engine:
         if body is not None:
             headers.setdefault('Content-Type', 'application/json')
         try:
-            connection.request(method, path, body, headers)
+            try:
+                connection.request(method, path, body, headers)
+            except BrokenPipeError:      # it has answered before all was sent
+                pass
             answer = connection.getresponse()
             answer.text = answer.read().decode(errors='replace')
         finally:
