@@ -89,8 +89,9 @@ int berth_linux_cgroup_plan(const struct berth_linux_cgroups *cgroups, const cha
                             const char *name, struct berth_linux_cgroup_plan *ret,
                             berth_error *err);
 /* Appends the writes for limits with Docker's conversions (v2: memory.max, swap = limit - memory,
- * shares to weight, ...). Also used for `update`: apply them with plan_apply(). INVALID: a limit
- * whose controller this host lacks or that contradicts another. */
+ * shares to weight, ...). Also used for `update`: apply them with plan_apply(). A limit
+ * whose controller this host lacks is left out: ask berth_linux_cgroups_has() first and warn.
+ * INVALID: limits that contradict each other. */
 int berth_linux_cgroup_plan_limits(const struct berth_linux_cgroups *cgroups,
                                    const struct berth_linux_limits *limits,
                                    struct berth_linux_cgroup_plan *plan, berth_error *err);
@@ -115,9 +116,6 @@ void berth_linux_cgroup_plan_done(struct berth_linux_cgroup_plan *plan);
  * cpuset inheritance). Cheap when they exist. Call once at start and per --cgroup-parent. */
 int berth_linux_cgroup_make_parents(const struct berth_linux_cgroups *cgroups, const char *parent,
                                     berth_error *err);
-/* v2: when the daemon's own cgroup is to hold containers, moves the daemon into a leaf of it, as
- * delegation demands. v1: nothing. Call once before threads matter. */
-int berth_linux_cgroup_leave_own(const struct berth_linux_cgroups *cgroups, berth_error *err);
 /* Does the writes of a plan on existing directories (docker update). */
 int berth_linux_cgroup_plan_apply(const struct berth_linux_cgroup_plan *plan, berth_error *err);
 

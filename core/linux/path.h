@@ -35,7 +35,7 @@ int berth_linux_path_make_host_dirs(const char *path, mode_t mode, berth_error *
 int berth_linux_path_remove_tree(int dir, const char *name, berth_error *err);
 
 /* Renames name into trash (a directory of the same file system) under a fresh name, so that it is
- * gone at once and can be removed later. ret_name (room for 64) may be NULL. Missing: success with
+ * gone at once and can be removed later. ret_name (room for 65) may be NULL. Missing: success with
  * an empty ret_name. */
 int berth_linux_path_trash(int dir, const char *name, int trash, char *ret_name, berth_error *err);
 

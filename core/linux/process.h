@@ -2,8 +2,8 @@
  *
  * Processes as fds: no reused pid is ever signalled.
  */
-#ifndef BERTH_LINUX_PIDFD_H
-#define BERTH_LINUX_PIDFD_H
+#ifndef BERTH_LINUX_PROCESS_H
+#define BERTH_LINUX_PROCESS_H
 
 #include "base/error.h"
 

@@ -3,8 +3,8 @@
  * Capability names and sets. Sets are bit masks by number (bit 21 = CAP_SYS_ADMIN). Pure, except
  * for berth_linux_capability_available(); any thread.
  */
-#ifndef BERTH_LINUX_CAPABILITY_H
-#define BERTH_LINUX_CAPABILITY_H
+#ifndef BERTH_LINUX_CAPABILITIES_H
+#define BERTH_LINUX_CAPABILITIES_H
 
 #include "base/error.h"
 #include "base/string.h"
@@ -29,8 +29,9 @@ int berth_linux_capability_parse(const char *name);
 
 /* Docker's rule for --cap-add and --cap-drop over a base set, ALL included: with ALL added,
  * everything but the dropped; with ALL dropped, only the added; else base - drop + add.
- * privileged: everything available. INVALID: `invalid CapAdd: unknown capability: "X"`. The result
- * is limited to what is available here. */
+ * privileged: everything available. INVALID: `invalid CapAdd: unknown capability: "X"`, or one
+ * added by name that this process does not have itself. What the base has and we lack is dropped.
+ */
 struct berth_linux_capability_request {
     const struct berth_strv *add, *drop; /* may be NULL */
     uint64_t base;                       /* berth_linux_capability_default */

@@ -4,8 +4,8 @@
  * profiles links libseccomp. Pure computation of a few milliseconds: cache the result by
  * berth_linux_seccomp_key(). Any thread.
  */
-#ifndef BERTH_LINUX_SECCOMP_H
-#define BERTH_LINUX_SECCOMP_H
+#ifndef BERTH_LINUX_SECCOMP_FILTER_H
+#define BERTH_LINUX_SECCOMP_FILTER_H
 
 #include "base/error.h"
 

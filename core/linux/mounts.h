@@ -4,8 +4,8 @@
  * berth_linux_mount_attach(), which belongs on the mounter thread only. All block for the file
  * system. Every ret_fd is O_CLOEXEC and the caller's.
  */
-#ifndef BERTH_LINUX_MOUNT_H
-#define BERTH_LINUX_MOUNT_H
+#ifndef BERTH_LINUX_MOUNTS_H
+#define BERTH_LINUX_MOUNTS_H
 
 #include "base/error.h"
 
