@@ -33,6 +33,7 @@ struct berth_container_config;  /* oci/container_config.h */
 struct berth_host_config;       /* oci/host_config.h */
 struct berth_networking_config; /* oci/network_config.h */
 struct berth_endpoint_settings; /* oci/network_config.h */
+struct berth_exec_config;       /* oci/exec_config.h */
 
 struct berth_container_manager;
 

@@ -62,6 +62,7 @@ struct berth_network_settings {
     bool hairpin_mode;
     char *link_local_ipv6_address;
     int32_t link_local_ipv6_prefix_len;
+    struct berth_strv secondary_ip_addresses, secondary_ipv6_addresses; /* always empty: null */
     struct berth_json_map ports; /* "80/tcp" to a list of berth_port_binding; NULL list: null */
     char *endpoint_id, *gateway, *global_ipv6_address;
     int32_t global_ipv6_prefix_len;

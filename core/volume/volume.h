@@ -17,7 +17,7 @@
 #include "base/string.h"
 
 struct berth_store;
-struct berth_event_bus;
+struct berth_events;
 struct berth_volume_manager;
 
 #define BERTH_VOLUME_LABEL_ANONYMOUS "com.docker.volume.anonymous"
@@ -50,7 +50,7 @@ extern const struct berth_json_table berth_volume_create_table;
 /* Loads the volumes of data_root from the store; what has a directory but no row is adopted with
  * its name. store and events are borrowed until close. */
 int berth_volume_manager_open(const char *data_root, struct berth_store *store,
-                              struct berth_event_bus *events,
+                              struct berth_events *events,
                               struct berth_volume_manager **ret_manager, berth_error *err);
 /* NULL is fine. */
 void berth_volume_manager_close(struct berth_volume_manager *manager);
