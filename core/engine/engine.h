@@ -20,7 +20,7 @@ struct berth_events;
 struct berth_plugins;
 struct berth_image_manager;
 struct berth_volume_manager;
-struct berth_networks;
+struct berth_network_manager;
 struct berth_container_manager;
 
 /* What core/daemon reads from flags and file. Strings are borrowed for the call that takes it.
@@ -78,7 +78,7 @@ struct berth_events *berth_engine_events(struct berth_engine *engine);
 struct berth_plugins *berth_engine_plugins(struct berth_engine *engine);
 struct berth_image_manager *berth_engine_images(struct berth_engine *engine);
 struct berth_volume_manager *berth_engine_volumes(struct berth_engine *engine);
-struct berth_networks *berth_engine_networks(struct berth_engine *engine);
+struct berth_network_manager *berth_engine_networks(struct berth_engine *engine);
 struct berth_container_manager *berth_engine_containers(struct berth_engine *engine);
 
 /* GET /info as a whole document; registry and client facts that only the daemon knows (Debug, the

@@ -225,6 +225,13 @@ void berth_http_stream_finish(struct berth_http_request *request)
     close(take_raw(request));
 }
 
+void berth_http_stream_abort(struct berth_http_request *request)
+{
+    if (request->raw >= 0) {
+        close(take_raw(request)); /* without the last chunk */
+    }
+}
+
 void berth_http_answer_raw(struct berth_http_request *request)
 {
     berth_error err = BERTH_ERROR_INIT;

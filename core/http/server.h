@@ -135,6 +135,8 @@ int32_t berth_http_stream_start(struct berth_http_request *request, int status, 
 /* Sends bytes, waiting while the client does not read. BERTH_E_CANCELLED: the client went away. */
 int32_t berth_http_stream_write(struct berth_http_request *request, const void *data, size_t length,
                                 berth_error *err);
+/* Ends a streamed answer so that the client sees that it was cut off. */
+void berth_http_stream_abort(struct berth_http_request *request);
 /* True after berth_http_stream_start(): an error can no longer become a status. */
 bool berth_http_stream_started(const struct berth_http_request *request);
 

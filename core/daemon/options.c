@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of options: Docker's daemon.json keys (dockerd 29) with dockerd's flags, and Berth's
+ * own. In the order of the usage text.
+ */
+#include "base/cleanup.h"
+#include "daemon/config.h"
+
+#define AT(member) offsetof(struct berth_daemon_config, member)
+#define OPTION(key, type, member, help)                       \
+    {                                                         \
+        key, key, 0, BERTH_OPTION_##type, 0, AT(member), help \
+    }
+/* the flag has another name (lists: the singular) or a letter or flags */
+#define NAMED(key, flag, letter, type, flags, member, help)             \
+    {                                                                   \
+        key, flag, letter, BERTH_OPTION_##type, flags, AT(member), help \
+    }
+#define IGNORED(key, flag, type)                                         \
+    {                                                                    \
+        key, flag, 0, BERTH_OPTION_##type, BERTH_OPTION_IGNORED, 0, NULL \
+    }
+#define REFUSED(key, flag, type)                                         \
+    {                                                                    \
+        key, flag, 0, BERTH_OPTION_##type, BERTH_OPTION_REFUSED, 0, NULL \
+    }
+
+const struct berth_daemon_option berth_daemon_options[] = {
+    NAMED("bip", "bip", 0, STRING, 0, bip, "Address and subnet of the default bridge, CIDR"),
+    NAMED("bridge", "bridge", 'b', STRING, 0, bridge,
+          "Name of the default bridge; \"none\": no default bridge"),
+    OPTION("cgroup-parent", STRING, cgroup_parent, "Parent cgroup of all containers"),
+    NAMED("config-file", "config-file", 0, STRING, BERTH_OPTION_FLAG, config_file,
+          "Configuration file (default \"" BERTH_DAEMON_CONFIG_FILE "\")"),
+    OPTION("data-root", STRING, data_root, "Directory of all durable state"),
+    NAMED("debug", "debug", 'D', BOOL, BERTH_OPTION_RELOAD, debug, "Log at level debug"),
+    NAMED("default-address-pools", "default-address-pool", 0, POOLS, 0, default_address_pools,
+          "Address pools for networks: base=CIDR,size=N"),
+    OPTION("default-cgroupns-mode", STRING, default_cgroupns_mode,
+           "Cgroup namespace of containers (\"host\" | \"private\")"),
+    OPTION("default-gateway", STRING, default_gateway, "IPv4 gateway of the default bridge"),
+    OPTION("default-ipc-mode", STRING, default_ipc_mode,
+           "IPC namespace of containers (\"shareable\" | \"private\")"),
+    OPTION("default-shm-size", SIZE, default_shm_size, "Size of /dev/shm (default 64MiB)"),
+    NAMED("default-ulimits", "default-ulimit", 0, ULIMITS, 0, default_ulimits,
+          "Default ulimits: NAME=SOFT[:HARD]"),
+    OPTION("dns", LIST, dns, "DNS server to use"),
+    NAMED("dns-opts", "dns-opt", 0, LIST, 0, dns_opts, "DNS options to use"),
+    OPTION("dns-search", LIST, dns_search, "DNS search domains to use"),
+    NAMED("exec-opts", "exec-opt", 0, LIST, 0, exec_opts,
+          "Runtime options: native.cgroupdriver=cgroupfs|systemd"),
+    OPTION("exec-root", STRING, exec_root, "Directory of run-time state"),
+    OPTION("experimental", BOOL, experimental, "Say that experimental features are on"),
+    OPTION("fixed-cidr", STRING, fixed_cidr, "IPv4 range of the default bridge's containers"),
+    NAMED("group", "group", 'G', STRING, 0, group, "Group of the unix socket"),
+    {NULL, "help", 'h', BERTH_OPTION_BOOL, BERTH_OPTION_FLAG, AT(help), "Print usage"},
+    NAMED("hosts", "host", 'H', LIST, 0, hosts,
+          "Address to listen on (default " BERTH_DAEMON_SOCKET "); may be repeated"),
+    OPTION("icc", BOOL, icc, "Let containers of a bridge talk to each other (default true)"),
+    OPTION("init", BOOL, init, "Run an init process in every container"),
+    NAMED("initial-image", "initial-image", 0, STRING, 0, initial_image,
+          "Archive that is loaded when there is no image at all; \"\": none"),
+    NAMED("insecure-registries", "insecure-registry", 0, LIST, BERTH_OPTION_RELOAD,
+          insecure_registries, "Registries that may be spoken to without verified TLS"),
+    OPTION("ip", STRING, ip, "Address that ports are published on (default 0.0.0.0)"),
+    OPTION("ip-forward", BOOL, ip_forward, "Turn net.ipv4.ip_forward on (default true)"),
+    OPTION("ip-masq", BOOL, ip_masq, "Masquerade what leaves a bridge (default true)"),
+    OPTION("iptables", BOOL, iptables, "Write packet filter rules (nftables; default true)"),
+    OPTION("ipv6", BOOL, ipv6, "IPv6 on the default bridge"),
+    NAMED("labels", "label", 0, LIST, BERTH_OPTION_RELOAD, labels,
+          "Label of the daemon: KEY=VALUE"),
+    OPTION("log-driver", STRING, log_driver,
+           "Default log driver of containers (default json-file)"),
+    NAMED("log-level", "log-level", 'l', STRING, BERTH_OPTION_RELOAD, log_level,
+          "\"debug\" | \"info\" | \"warn\" | \"error\" | \"fatal\" (default info)"),
+    NAMED("log-opts", "log-opt", 0, MAP, 0, log_opts, "Default log options: KEY=VALUE"),
+    NAMED("max-concurrent-downloads", "max-concurrent-downloads", 0, INT, BERTH_OPTION_RELOAD,
+          max_concurrent_downloads, "Layers downloaded at a time in a pull (default 3)"),
+    NAMED("max-concurrent-uploads", "max-concurrent-uploads", 0, INT, BERTH_OPTION_RELOAD,
+          max_concurrent_uploads, "Layers uploaded at a time in a push (default 5)"),
+    NAMED("max-download-attempts", "max-download-attempts", 0, INT, BERTH_OPTION_RELOAD,
+          max_download_attempts, "Attempts at each layer (default 5)"),
+    OPTION("mtu", INT, mtu, "MTU of networks (default 1500)"),
+    OPTION("no-new-privileges", BOOL, no_new_privileges,
+           "Set no-new-privileges for all containers"),
+    NAMED("oom-score-adjust", "oom-score-adjust", 0, INT, 0, oom_score_adjust,
+          "OOM score of the daemon"),
+    NAMED("pidfile", "pidfile", 'p', STRING, 0, pidfile, "File for the daemon's process id"),
+    NAMED("plugin-paths", "plugin-path", 0, LIST, 0, plugin_paths,
+          "Folder with <kind>/<name>.so drivers, searched first"),
+    NAMED("registries", NULL, 0, DOCUMENT, BERTH_OPTION_RELOAD, registries,
+          "Registry drivers by host"),
+    NAMED("registry-mirrors", "registry-mirror", 0, LIST, BERTH_OPTION_RELOAD, registry_mirrors,
+          "Preferred mirror of docker.io"),
+    OPTION("seccomp-profile", STRING, seccomp_profile,
+           "Seccomp profile: a file, builtin, unconfined"),
+    OPTION("shim-path", STRING, shim_path, "The berth-shim program"),
+    NAMED("shutdown-timeout", "shutdown-timeout", 0, INT, BERTH_OPTION_RELOAD, shutdown_timeout,
+          "Seconds an orderly stop waits for requests (default 15)"),
+    NAMED("storage-driver", "storage-driver", 's', STRING, 0, storage_driver,
+          "Storage driver: overlay, vfs, ... (default overlay)"),
+    NAMED("storage-opts", "storage-opt", 0, LIST, 0, storage_opts, "Storage driver options"),
+    {NULL, "validate", 0, BERTH_OPTION_BOOL, BERTH_OPTION_FLAG, AT(validate),
+     "Check the configuration and exit"},
+    {NULL, "version", 'v', BERTH_OPTION_BOOL, BERTH_OPTION_FLAG, AT(version),
+     "Print version information and exit"},
+    OPTION("host-gateway-ip", STRING, host_gateway_ip,
+           "What \"host-gateway\" means in --add-host (default: the default bridge's gateway)"),
+    /* known; no effect */
+    IGNORED("allow-direct-routing", "allow-direct-routing", BOOL),
+    IGNORED("allow-nondistributable-artifacts", "allow-nondistributable-artifacts", LIST),
+    IGNORED("api-cors-header", "api-cors-header", STRING),
+    IGNORED("bip6", "bip6", STRING),
+    IGNORED("bridge-accept-fwmark", "bridge-accept-fwmark", STRING),
+    IGNORED("builder", NULL, DOCUMENT),
+    IGNORED("cdi-spec-dirs", "cdi-spec-dir", LIST),
+    IGNORED("cluster-advertise", "cluster-advertise", STRING),
+    IGNORED("cluster-store", "cluster-store", STRING),
+    IGNORED("cluster-store-opts", "cluster-store-opt", MAP),
+    IGNORED("containerd", "containerd", STRING),
+    IGNORED("containerd-namespace", "containerd-namespace", STRING),
+    IGNORED("containerd-plugin-namespace", "containerd-plugins-namespace", STRING),
+    IGNORED("cpu-rt-period", "cpu-rt-period", INT),
+    IGNORED("cpu-rt-runtime", "cpu-rt-runtime", INT),
+    IGNORED("cri-containerd", "cri-containerd", BOOL),
+    IGNORED("default-gateway-v6", "default-gateway-v6", STRING),
+    IGNORED("default-network-opts", NULL, DOCUMENT),
+    IGNORED("default-runtime", "default-runtime", STRING),
+    IGNORED("default-stop-timeout", "default-stop-timeout", INT),
+    IGNORED("deprecated-key-path", NULL, STRING),
+    IGNORED("features", NULL, DOCUMENT),
+    IGNORED("firewall-backend", "firewall-backend", STRING),
+    IGNORED("fixed-cidr-v6", "fixed-cidr-v6", STRING),
+    IGNORED("host-gateway-ips", NULL, LIST),
+    IGNORED("init-path", "init-path", STRING),
+    IGNORED("ip-forward-no-drop", "ip-forward-no-drop", BOOL),
+    IGNORED("ip6tables", "ip6tables", BOOL),
+    IGNORED("keep-blobs", "keep-blobs", STRING),
+    IGNORED("live-restore", "live-restore", BOOL), /* always so in Berth */
+    IGNORED("log-format", "log-format", STRING),
+    IGNORED("metrics-addr", "metrics-addr", STRING),
+    IGNORED("min-api-version", "min-api-version", STRING),
+    IGNORED("network-control-plane-mtu", "network-control-plane-mtu", INT),
+    IGNORED("network-diagnostic-port", NULL, INT),
+    IGNORED("node-generic-resources", "node-generic-resource", LIST),
+    IGNORED("nri-opts", NULL, DOCUMENT),
+    IGNORED("proxies", NULL, DOCUMENT),
+    IGNORED(NULL, "http-proxy", STRING),
+    IGNORED(NULL, "https-proxy", STRING),
+    IGNORED(NULL, "no-proxy", STRING),
+    IGNORED("raw-logs", "raw-logs", BOOL),
+    IGNORED("resolv-conf", "resolv-conf", STRING),
+    IGNORED("rootless", "rootless", BOOL),
+    IGNORED("runtimes", NULL, DOCUMENT),
+    IGNORED(NULL, "add-runtime", MAP),
+    IGNORED("swarm-default-advertise-addr", "swarm-default-advertise-addr", STRING),
+    IGNORED("swarm-raft-election-tick", NULL, INT),
+    IGNORED("swarm-raft-heartbeat-tick", NULL, INT),
+    IGNORED("userland-proxy", "userland-proxy", BOOL),
+    IGNORED("userland-proxy-path", "userland-proxy-path", STRING),
+    /* known; who sets these relies on them */
+    REFUSED("authorization-plugins", "authorization-plugin", LIST),
+    REFUSED("selinux-enabled", "selinux-enabled", BOOL),
+    REFUSED("tls", "tls", BOOL),
+    REFUSED("tlscacert", "tlscacert", STRING),
+    REFUSED("tlscert", "tlscert", STRING),
+    REFUSED("tlskey", "tlskey", STRING),
+    REFUSED("tlsverify", "tlsverify", BOOL),
+    REFUSED("userns-remap", "userns-remap", STRING),
+};
+const size_t berth_daemon_option_count = ARRAY_SIZE(berth_daemon_options);
