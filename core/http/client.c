@@ -290,8 +290,12 @@ int32_t berth_http_client_receive(struct berth_http_client *client,
                                   const struct berth_http_call *call,
                                   struct berth_http_reply *ret_reply, berth_error *err)
 {
+    memset(ret_reply, 0, sizeof(*ret_reply));
     int32_t rc = receive_head(client, call, ret_reply, err);
-    client->broken = client->broken || rc < 0;
+    if (rc < 0) {
+        berth_http_reply_done(ret_reply);
+        client->broken = true;
+    }
     return rc;
 }
 

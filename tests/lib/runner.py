@@ -3,7 +3,8 @@
 """Builds, runs the meson suites, and counts: the part of tests/run that needs more than a shell.
 
 Build directories, each configured and built once: build-test (as released, warnings are errors),
-build-asan (ASan and UBSan), build-tsan (the daemon under ThreadSanitizer).
+build-asan (ASan and UBSan), build-tsan (the daemon under ThreadSanitizer), build-fuzz (libFuzzer, by
+clang; only the fuzz targets are built).
 """
 import json
 import os
@@ -25,6 +26,8 @@ BUILDS = {
     'asan': (['-Dbuildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Db_lundef=false'],
              ['unit', 'plugin', 'api', 'root', 'fuzz-smoke']),
     'tsan': (['-Dbuildtype=debugoptimized', '-Db_sanitize=thread', '-Db_lundef=false'], ['api']),
+    'fuzz': (['-Dbuildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Db_lundef=false',
+              '-Dfuzz=true'], ['fuzz-smoke']),
 }
 ENVIRONMENT = {
     'ASAN_OPTIONS': 'abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1:'
@@ -67,12 +70,18 @@ def build(name, tally):
     os.makedirs(folder, exist_ok=True)
     started = time.monotonic()
     options = BUILDS[name][0] + ['-Dwerror=true', '-Dtests=true', f'--prefix={folder}/prefix']
+    environment = dict(os.environ)
+    if name == 'fuzz':
+        environment['CC'] = environment.get('CC', 'gcc').replace('gcc', 'clang')
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
-        if run(['meson', 'setup', folder] + options, os.path.join(folder, 'setup.log')):
+        if run(['meson', 'setup', folder] + options, os.path.join(folder, 'setup.log'),
+               env=environment):
             tally.fail(f'build-{name}', 'meson setup failed')
             return False
-    for what, argv in (('compile', ['ninja', '-C', folder]),
-                       ('install', ['meson', 'install', '-C', folder, '--no-rebuild', '-q'])):
+    steps = [('compile', ['ninja', '-C', folder] + ['fuzzers'] * (name == 'fuzz'))]
+    if name != 'fuzz':
+        steps.append(('install', ['meson', 'install', '-C', folder, '--no-rebuild', '-q']))
+    for what, argv in steps:
         if run(argv, os.path.join(folder, f'{what}.log')):
             tally.fail(f'build-{name}', f'{what} failed')
             return False
@@ -101,7 +110,7 @@ def test(name, wanted, tally):
         return
     argv = ['meson', 'test', '-C', folder, '--no-rebuild', '--print-errorlogs',
             '--num-processes', str(os.cpu_count() or 2)]
-    argv += ['-t', {'test': '1', 'asan': '3', 'tsan': '5'}[name]]
+    argv += ['-t', {'test': '1', 'asan': '3', 'tsan': '5', 'fuzz': '1'}[name]]
     for suite in suites:
         argv += ['--suite', suite]
     say(f'build-{name}: {" ".join(suites)}')
@@ -190,10 +199,10 @@ def main(argv):
     started = time.monotonic()
     check_leaks = '--no-leak-check' not in argv
     wanted = [a for a in argv if not a.startswith('-')]
-    unknown = [a for a in wanted if a not in SUITES + ['asan', 'tsan']]
+    names = SUITES + [b for b in BUILDS if b != 'test']
+    unknown = [a for a in wanted if a not in names]
     if unknown:
-        sys.exit(f'tests/run: no suite named {unknown[0]}; there are: '
-                 f'{" ".join(SUITES + ["asan", "tsan"])}')
+        sys.exit(f'tests/run: no suite named {unknown[0]}; there are: {" ".join(names)}')
     plain = [s for s in wanted if s in SUITES]
     builds = [b for b in BUILDS if not wanted or b in wanted or (b == 'test' and plain)]
     if shutil.which('ccache'):
