@@ -11,18 +11,9 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "client/client_internal.h"
+#include "plugin/plugin.h"
 
 #define ERROR_MAX ((size_t)64 * 1024)
-
-struct berth_client {
-    struct berth_endpoint endpoint;
-    char *product;
-    char *version;
-    bool version_fixed; /* DOCKER_API_VERSION: never fall back */
-    bool version_known; /* the daemon accepted a request in this version */
-    struct berth_strmap headers;
-    struct berth_http_client *idle; /* a connection that waits for the next request */
-};
 
 int32_t berth_client_new(struct berth_endpoint *endpoint, const char *product, const char *version,
                          const struct berth_strmap *headers, struct berth_client **ret_client,
@@ -53,6 +44,7 @@ void berth_client_free(struct berth_client *client)
         return;
     }
     berth_http_client_free(client->idle);
+    berth_plugins_free(client->plugins);
     berth_strmap_done(&client->headers);
     berth_endpoint_done(&client->endpoint);
     free(client->product);
@@ -83,7 +75,7 @@ static int32_t connect_new(struct berth_client *client, struct berth_http_client
                            berth_error *err)
 {
     int fd = -1;
-    int32_t code = berth_client_dial(&client->endpoint, client->product, &fd, err);
+    int32_t code = berth_client_dial(client, &fd, err);
     if (code != 0) {
         return code;
     }

@@ -92,8 +92,4 @@ int berth_reply_fd(const struct berth_reply *reply);
 /* Ends it; the connection serves the next request when it can. */
 void berth_reply_done(struct berth_reply *reply);
 
-/* Connects to an endpoint through the driver of its URL's scheme; the fd is the caller's. */
-int32_t berth_client_dial(const struct berth_endpoint *endpoint, const char *product, int *ret_fd,
-                          berth_error *err);
-
 #endif

@@ -7,6 +7,22 @@
 
 #include "client/client.h"
 
+struct berth_client {
+    struct berth_endpoint endpoint;
+    char *product;
+    char *version;
+    bool version_fixed; /* DOCKER_API_VERSION: never fall back */
+    bool version_known; /* the daemon accepted a request in this version */
+    struct berth_strmap headers;
+    struct berth_http_client *idle; /* a connection that waits for the next request */
+    struct berth_plugins *plugins;
+    struct berth_driver *transport; /* of the endpoint's scheme; NULL until the first dial */
+};
+
+/* Connects through the driver of the endpoint's scheme, loaded on the first call; the fd is the
+ * caller's. */
+int32_t berth_client_dial(struct berth_client *client, int *ret_fd, berth_error *err);
+
 /* Takes a reusable connection for the next request (or closes it, when one waits already). */
 void berth_client_keep(struct berth_client *client, struct berth_http_client *http);
 

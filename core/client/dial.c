@@ -1,56 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connecting to the daemon.
+ * Connecting to the daemon through the transport driver of the URL's scheme.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "base/string.h"
-#include "client/client.h"
+#include "client/client_internal.h"
+#include "plugin/transport.h"
 
-static int32_t dial_unix(const char *path, int *ret_fd, berth_error *err)
+/* TLS files for the driver; an absent one is not a parameter. */
+static bool set_parameters(const struct berth_endpoint *endpoint, struct berth_strmap *params)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        return berth_error_set(err, BERTH_E_INVALID, 0, "the socket's path is over %zu bytes: %s",
-                               sizeof(address.sun_path) - 1, path);
+    if (!endpoint->tls) {
+        return true;
     }
-    memcpy(address.sun_path, path, strlen(path));
-    AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
-        return berth_error_errno(err, errno, "connecting to %s", path);
-    }
-    *ret_fd = TAKE_FD(fd);
-    return 0;
+    return berth_strmap_set(params, "verify", endpoint->tls_verify ? "true" : "false") &&
+           (endpoint->ca == NULL || berth_strmap_set(params, "ca", endpoint->ca)) &&
+           (endpoint->cert == NULL || berth_strmap_set(params, "cert", endpoint->cert)) &&
+           (endpoint->key == NULL || berth_strmap_set(params, "key", endpoint->key));
 }
 
-int32_t berth_client_dial(const struct berth_endpoint *endpoint, const char *product, int *ret_fd,
-                          berth_error *err)
+static int32_t open_driver(struct berth_client *client, berth_error *err)
+{
+    AUTO_STRMAP struct berth_strmap params = {0};
+    if (client->transport != NULL) {
+        return 0;
+    }
+    if (!set_parameters(&client->endpoint, &params)) {
+        return berth_error_no_memory(err);
+    }
+    int32_t code = client->plugins != NULL ? 0 : berth_plugins_new(NULL, &client->plugins, err);
+    if (code != 0) {
+        return code;
+    }
+    return berth_plugin_open_url(client->plugins, client->endpoint.host, &params,
+                                 &client->transport, err);
+}
+
+int32_t berth_client_dial(struct berth_client *client, int *ret_fd, berth_error *err)
 {
     berth_error reason = BERTH_ERROR_INIT;
-    int32_t code = 0;
-    if (berth_str_starts(endpoint->host, "unix://")) {
-        code = dial_unix(endpoint->host + strlen("unix://"), ret_fd, &reason);
-    } else {
-        code =
-            berth_error_set(&reason, BERTH_E_UNSUPPORTED, 0,
-                            "no transport driver for %s: only unix:// is built in", endpoint->host);
+    const char *host = client->endpoint.host;
+    int32_t code = open_driver(client, err);
+    if (code != 0) {
+        return code;
     }
-    if (code == BERTH_E_FORBIDDEN) {
-        return berth_error_set(err, code, reason.sys_errno,
+    code = berth_transport_dial(client->transport, NULL, host, 0, ret_fd, &reason);
+    if (code == 0) {
+        return 0;
+    }
+    if (reason.sys_errno == EACCES || reason.sys_errno == EPERM) {
+        return berth_error_set(err, BERTH_E_FORBIDDEN, 0,
                                "permission denied while trying to connect to the %s daemon socket "
-                               "at %s",
-                               product, endpoint->host);
+                               "at %s: %.200s",
+                               client->product, host, reason.msg);
     }
-    if (code == BERTH_E_NOT_FOUND || reason.sys_errno == ECONNREFUSED) {
+    if (reason.sys_errno == ENOENT || reason.sys_errno == ECONNREFUSED) {
         return berth_error_set(err, BERTH_E_UNAVAILABLE, 0,
                                "Cannot connect to the %s daemon at %s. Is the %s daemon running?",
-                               product, endpoint->host,
-                               strcmp(product, "Docker") == 0 ? "docker" : "berth");
+                               client->product, host,
+                               strcmp(client->product, "Docker") == 0 ? "docker" : "berth");
     }
-    return code != 0 ? berth_error_move(err, &reason) : 0;
+    return berth_error_move(err, &reason);
 }
