@@ -144,7 +144,7 @@ void berth_api_fail(struct berth_http_request *request, const berth_error *err)
     }
     if (status >= 500) {
         const char *target = berth_http_request_target(request);
-        berth_log(status == 500 ? BERTH_LOG_ERROR : BERTH_LOG_WARN, "%s %.*s: %s",
+        berth_log(status == 500 ? BERTH_LOG_ERROR : BERTH_LOG_INFO, "%s %.*s: %s",
                   berth_http_request_method(request), (int)strcspn(target, "?"), target, err->msg);
     }
     if (berth_api_answer_pair(request, status, "message", err->msg, &scrap) < 0) {

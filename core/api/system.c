@@ -108,7 +108,7 @@ int32_t berth_api_version(struct berth_http_request *request, berth_error *err)
     AUTO_STRMAP struct berth_strmap details = {0};
     char name[] = "Engine", platform[] = "Berth", number[] = BERTH_VERSION,
          newest[] = BERTH_API_VERSION, oldest[] = BERTH_API_VERSION_MIN, commit[] = BERTH_BUILD,
-         compiler[] = "gcc " __VERSION__, system[] = "linux", built[] = "";
+         compiler[] = "gcc " __VERSION__, system[] = "linux", built[] = BERTH_BUILD_TIME;
     char architecture[sizeof(host.machine)];
     if (uname(&host) < 0) {
         return berth_error_set(err, BERTH_E_INTERNAL, 0, "uname failed");

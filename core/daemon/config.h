@@ -105,8 +105,8 @@ void berth_daemon_config_warnings(const struct berth_daemon_config *config,
 /* Moves the options that SIGHUP may change from `fresh` into config. */
 void berth_daemon_config_reload(struct berth_daemon_config *config,
                                 struct berth_daemon_config *fresh);
-/* Prints the usage to stdout. */
-void berth_daemon_config_usage(void);
+/* The usage text, the caller's to free; NULL: out of memory. */
+char *berth_daemon_config_usage(void);
 /* The engine's view: borrows everything from config. */
 int32_t berth_daemon_config_engine(const struct berth_daemon_config *config,
                                    struct berth_engine_config *ret_engine, berth_error *err);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/size.h"
 #include "daemon/config_internal.h"
@@ -227,7 +228,7 @@ int32_t berth_daemon_config_arguments(struct berth_daemon_config *config, int ar
     return 0;
 }
 
-void berth_daemon_config_usage(void)
+char *berth_daemon_config_usage(void)
 {
     static const char *const words[] = {
         [BERTH_OPTION_STRING] = " string", [BERTH_OPTION_BOOL] = "",
@@ -235,19 +236,20 @@ void berth_daemon_config_usage(void)
         [BERTH_OPTION_LIST] = " list",     [BERTH_OPTION_MAP] = " map",
         [BERTH_OPTION_POOLS] = " pool",    [BERTH_OPTION_ULIMITS] = " ulimit",
     };
-    printf("\nUsage:  berthd [OPTIONS]\n\nA container engine that speaks the Docker Engine API.\n\n"
-           "Options:\n");
+    AUTO_BUFFER struct berth_buffer text = BERTH_BUFFER_INIT;
+    berth_buffer_add(&text, "\nUsage:  berthd [OPTIONS]\n\n"
+                            "A container engine that speaks the Docker Engine API.\n\nOptions:\n");
     for (size_t i = 0; i < berth_daemon_option_count; i++) {
         const struct berth_daemon_option *option = &berth_daemon_options[i];
+        char left[64], letter[8] = "    ";
         if (option->flag == NULL || option->help == NULL) {
             continue;
         }
-        char left[64];
-        snprintf(left, sizeof(left), "%s%s", option->flag, words[option->type]);
         if (option->letter != 0) {
-            printf("  -%c, --%-32s %s\n", option->letter, left, option->help);
-        } else {
-            printf("      --%-32s %s\n", left, option->help);
+            snprintf(letter, sizeof(letter), "-%c, ", option->letter);
         }
+        snprintf(left, sizeof(left), "%s%s", option->flag, words[option->type]);
+        berth_buffer_format(&text, "  %s--%-32s %s\n", letter, left, option->help);
     }
+    return berth_buffer_take(&text);
 }

@@ -179,7 +179,8 @@ static bool take_signal(struct daemon *daemon)
         reload(daemon);
         return true;
     }
-    berth_log(BERTH_LOG_INFO, "Processing signal '%s'", strsignal((int)info.ssi_signo));
+    berth_log(BERTH_LOG_INFO, "Processing signal '%s'",
+              info.ssi_signo == SIGINT ? "interrupt" : "terminated");
     return false;
 }
 
@@ -268,9 +269,10 @@ int main(int argc, char **argv)
         /* dockerd's codes: 125 for the command line, 1 for the file */
         status = strstr(err.msg, "See 'berthd --help'") != NULL ? 125 : 1;
     } else if (daemon.config.help) {
-        berth_daemon_config_usage();
+        AUTO_FREE char *usage = berth_daemon_config_usage();
+        fputs(usage != NULL ? usage : "", stdout);
     } else if (daemon.config.version) {
-        printf("Berth version %s, build %s\n", BERTH_VERSION, BERTH_BUILD);
+        fprintf(stdout, "Berth version %s, build %s\n", BERTH_VERSION, BERTH_BUILD);
     } else if (daemon.config.validate) {
         fprintf(stderr, "configuration OK\n");
     } else {

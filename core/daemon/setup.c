@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -27,8 +28,8 @@ static int32_t check_privileges(berth_error *err)
     char line[256];
     unsigned long long effective = 0;
     while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
-        if (sscanf(line, "CapEff: %llx", &effective) == 1) {
-            break;
+        if (berth_str_starts(line, "CapEff:")) {
+            effective = strtoull(line + strlen("CapEff:"), NULL, 16);
         }
     }
     if (geteuid() != 0 || (effective >> CAP_SYS_ADMIN_BIT & 1) == 0) {
@@ -67,7 +68,7 @@ int32_t berth_daemon_setup_process(const struct berth_daemon_config *config, ber
         return rc;
     }
     umask(0022);
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     raise_limit();
     if (config->oom_score_adjust != 0) {
         set_oom_score(config->oom_score_adjust);

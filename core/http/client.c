@@ -176,7 +176,8 @@ static int32_t send_stream(struct berth_http_client *client, const struct berth_
         int digits = snprintf(size, sizeof(size), "%zx\r\n", (size_t)got);
         char *begin = piece + 10 - digits;
         memcpy(begin, size, (size_t)digits);
-        memcpy(piece + 10 + got, "\r\n", 2);
+        piece[10 + got] = '\r';
+        piece[10 + got + 1] = '\n';
         int32_t rc = send_bytes(client, begin, (size_t)digits + (size_t)got + 2, err);
         if (rc != 0) {
             return rc;
