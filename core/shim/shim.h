@@ -219,8 +219,10 @@ void client_end(struct shim *s, struct client *c, int reason);
 void client_flush(struct shim *s, struct client *c);
 /* Re-registers a client's interest after its state or the input's room has changed. */
 void client_update(struct shim *s, struct client *c);
-/* Drops who passed its deadline; returns the ms until the next deadline or -1. */
-int64_t clients_expire(struct shim *s, int64_t now);
+/* Drops who passed its deadline. */
+void clients_expire(struct shim *s);
+/* The next deadline (monotonic ms) or 0. */
+int64_t clients_deadline(const struct shim *s);
 int clients_count(const struct shim *s);
 
 /* log.c */
