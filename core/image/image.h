@@ -18,9 +18,9 @@
 #include "base/string.h"
 #include "oci/image_config.h"
 
-struct berth_store;     /* store/store.h */
-struct berth_storage;   /* plugin: the opened storage driver */
-struct berth_event_bus; /* event/event.h */
+struct berth_store;  /* store/store.h */
+struct berth_driver; /* plugin/plugin.h: the opened storage driver */
+struct berth_events; /* event/event.h */
 
 struct berth_image_manager;
 
@@ -29,8 +29,8 @@ struct berth_image_manager;
 struct berth_image_manager_options {
     const char *data_root; /* records and spool files go to DATA_ROOT/image */
     struct berth_store *store;
-    struct berth_storage *storage;
-    struct berth_event_bus *events; /* NULL: none are published */
+    struct berth_driver *storage;
+    struct berth_events *events; /* NULL: none are published */
 };
 
 /* Reads all images from the store and removes what a killed load left behind. Everything in

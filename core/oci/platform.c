@@ -63,7 +63,7 @@ void berth_oci_platform_make(const char *os, const char *architecture, const cha
         ret->variant[0] = 'v';
     }
     if (strcmp(ret->architecture, "arm") == 0 && ret->variant[0] == '\0') {
-        strcpy(ret->variant, "v7");
+        copy_lower(ret->variant, sizeof(ret->variant), "v7");
     }
 }
 
@@ -134,7 +134,10 @@ void berth_oci_platform_text(const struct berth_platform *platform, char ret_tex
 
 static int variant_number(const char *variant)
 {
-    return variant[0] == 'v' ? atoi(variant + 1) : 0;
+    int64_t number = 0;
+    return variant[0] == 'v' && berth_str_to_int64(variant + 1, &number) && number < 80
+               ? (int)number
+               : 0;
 }
 
 int berth_oci_platform_score(const struct berth_platform *wanted,
@@ -158,5 +161,5 @@ int berth_oci_platform_score(const struct berth_platform *wanted,
     if (need == 0) {
         return 10;
     }
-    return need < have && have < 80 ? 90 - (have - need) : 0;
+    return need < have ? 90 - (have - need) : 0;
 }

@@ -276,7 +276,7 @@ void child_run(struct setup *c)
     if (!c->shim->exec) {
         set_sysctls(c);
         child_paths(c);
-        child_finish_root(c);
+        child_leave_host(c);
     }
     child_become(c);
     die_with_parent(c);

@@ -264,18 +264,15 @@ static void advance(struct shim *s)
     }
 }
 
-static int wait_time(const struct shim *s)
+static int wait_time(struct shim *s)
 {
-    int64_t next = clients_deadline(s);
+    int64_t now = now_ms(), least = clients_expire(s, now);
 
-    if (s->phase == PHASE_DRAINING && (next == 0 || s->drain_deadline < next)) {
-        next = s->drain_deadline;
+    if (s->phase == PHASE_DRAINING) {
+        int64_t left = s->drain_deadline > now ? s->drain_deadline - now : 0;
+        least = least < 0 || left < least ? left : least;
     }
-    if (next == 0) {
-        return -1;
-    }
-    next -= now_ms();
-    return next > 0 ? (int)next : 0;
+    return least < 0 ? -1 : (int)least;
 }
 
 static void (*const handlers[SOURCE_COUNT])(struct shim *, uint32_t, uint32_t) = {
@@ -290,7 +287,6 @@ void loop_run(struct shim *s)
     struct epoll_event events[EVENTS];
 
     for (;;) {
-        clients_expire(s);
         output_balance(s);
         advance(s);
         int n = epoll_wait(s->epoll, events, EVENTS, wait_time(s));
