@@ -32,8 +32,10 @@
 #elif defined(__s390x__)
 #define OUR_MACHINE EM_S390
 #else
-#error "add this machine's EM_ number"
+#define OUR_MACHINE EM_NONE
 #endif
+_Static_assert(OUR_MACHINE != EM_NONE, "add this machine's EM_ number above");
+
 #define OUR_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 #define OUR_DATA  (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
 

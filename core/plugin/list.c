@@ -135,11 +135,19 @@ static int32_t fill_loaded(struct berth_plugin_info *info, struct loaded_plugin 
     return 0;
 }
 
-/* One file of a search folder; the set's lock is held. */
-static int32_t list_file(struct berth_plugins *plugins, const struct plugin_kind *kind,
-                         const char *name, const char *file, bool load,
-                         struct berth_json_list *list, berth_error *err)
+/* A list in the making; the set's lock is held. */
+struct listing {
+    struct berth_plugins *plugins;
+    bool load;
+    struct berth_json_list list;
+};
+
+/* One file of a search folder. */
+static int32_t list_file(struct listing *listing, const struct plugin_kind *kind, const char *name,
+                         const char *file, berth_error *err)
 {
+    struct berth_plugins *plugins = listing->plugins;
+    struct berth_json_list *list = &listing->list;
     struct loaded_plugin *plugin = NULL;
     berth_error refusal = BERTH_ERROR_INIT;
     for (size_t i = 0; i < list->count; i++) {
@@ -152,7 +160,7 @@ static int32_t list_file(struct berth_plugins *plugins, const struct plugin_kind
     if (info == NULL) {
         return berth_error_no_memory(err);
     }
-    if (load) {
+    if (listing->load) {
         plugin_find(plugins, kind, name, &plugin, &refusal);
     } else {
         for (struct loaded_plugin *at = plugins->loaded; at != NULL; at = at->next) {
@@ -168,9 +176,8 @@ static int32_t list_file(struct berth_plugins *plugins, const struct plugin_kind
     return fill_place(info, kind->word, name, file, err);
 }
 
-static int32_t list_folder(struct berth_plugins *plugins, const char *path,
-                           const struct plugin_kind *kind, bool load, struct berth_json_list *list,
-                           berth_error *err)
+static int32_t list_folder(struct listing *listing, const char *path,
+                           const struct plugin_kind *kind, berth_error *err)
 {
     AUTO_FREE char *folder = berth_format("%s/%s", path, kind->word);
     if (folder == NULL) {
@@ -190,9 +197,8 @@ static int32_t list_folder(struct berth_plugins *plugins, const char *path,
         }
         AUTO_FREE char *name = strndup(entry->d_name, length - 3);
         AUTO_FREE char *file = berth_format("%s/%s", folder, entry->d_name);
-        result = name == NULL || file == NULL
-                     ? berth_error_no_memory(err)
-                     : list_file(plugins, kind, name, file, load, list, err);
+        result = name == NULL || file == NULL ? berth_error_no_memory(err)
+                                              : list_file(listing, kind, name, file, err);
     }
     return result;
 }
@@ -207,25 +213,24 @@ static int compare_infos(const void *a, const void *b)
 int32_t berth_plugins_list(struct berth_plugins *plugins, bool load,
                            struct berth_json_list *ret_list, berth_error *err)
 {
-    struct berth_json_list list = {0};
+    struct listing listing = {.plugins = plugins, .load = load};
     int32_t result = 0;
     pthread_mutex_lock(&plugins->lock);
     for (size_t i = 0; result == 0 && i < plugins->paths.count; i++) {
         for (uint32_t kind = BERTH_KIND_STORAGE; result == 0 && kind <= BERTH_KIND_TRANSPORT;
              kind++) {
-            result =
-                list_folder(plugins, plugins->paths.items[i], plugin_kind(kind), load, &list, err);
+            result = list_folder(&listing, plugins->paths.items[i], plugin_kind(kind), err);
         }
     }
     pthread_mutex_unlock(&plugins->lock);
     if (result < 0) {
-        berth_json_list_done(&list, &berth_plugin_info_table);
+        berth_json_list_done(&listing.list, &berth_plugin_info_table);
         return result;
     }
-    if (list.count > 1) {
-        qsort(list.items, list.count, sizeof(*list.items), compare_infos);
+    if (listing.list.count > 1) {
+        qsort(listing.list.items, listing.list.count, sizeof(void *), compare_infos);
     }
-    *ret_list = list;
+    *ret_list = listing.list;
     return 0;
 }
 

@@ -152,9 +152,12 @@ struct call {
     int64_t start;
     berth_error error; /* what the driver fills */
 };
+/* Locks and starts the clock; fails only for a driver of another kind. */
 int32_t call_begin(struct call *call, struct berth_driver *driver, uint32_t kind,
                    const char *operation, berth_error *err);
+/* Unlocks, counts, and returns the checked result. */
 int32_t call_end(struct call *call, int32_t result, berth_error *err);
+/* The failure for an operation that the driver does not have. */
 int32_t call_unsupported(const struct berth_driver *driver, const char *operation,
                          berth_error *err);
 

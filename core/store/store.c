@@ -19,15 +19,15 @@
 #define BUSY_TIMEOUT_MS 10000 /* the flusher holds the write lock for one fsync at most */
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
-    [STATEMENT_PUT] = "INSERT INTO object (kind, id, name, document) VALUES (?1, ?2, ?3, ?4) "
-                      "ON CONFLICT (kind, id) DO UPDATE SET name = ?3, document = ?4",
+    [STATEMENT_PUT] = ("INSERT INTO object (kind, id, name, document) VALUES (?1, ?2, ?3, ?4) "
+                       "ON CONFLICT (kind, id) DO UPDATE SET name = ?3, document = ?4"),
     [STATEMENT_GET] = "SELECT document FROM object WHERE kind = ?1 AND id = ?2",
     [STATEMENT_FIND] = "SELECT id FROM object WHERE kind = ?1 AND name = ?2 AND name <> ''",
     [STATEMENT_DELETE] = "DELETE FROM object WHERE kind = ?1 AND id = ?2",
     [STATEMENT_LIST] = "SELECT id, name, document FROM object WHERE kind = ?1 ORDER BY number",
     [STATEMENT_META_GET] = "SELECT value FROM meta WHERE key = ?1",
-    [STATEMENT_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2) "
-                           "ON CONFLICT (key) DO UPDATE SET value = ?2",
+    [STATEMENT_META_SET] = ("INSERT INTO meta (key, value) VALUES (?1, ?2) "
+                            "ON CONFLICT (key) DO UPDATE SET value = ?2"),
     [STATEMENT_META_DELETE] = "DELETE FROM meta WHERE key = ?1",
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",

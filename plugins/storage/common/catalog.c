@@ -18,7 +18,7 @@
 
 #include "meta.h"
 
-#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define FOLDER_CLOEXEC (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 
 /* FNV-1a; ids are hashes or random already */
 static unsigned bucket(const char *id)
@@ -117,7 +117,7 @@ static int32_t make_staging(struct catalog *catalog, const char *name, const cha
     if (mkdirat(catalog->staging_fd, name, 0700) != 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot make %s/staging/%s", catalog->root, name);
     }
-    BERTH_AUTO_CLOSE int fd = openat(catalog->staging_fd, name, DIRECTORY);
+    BERTH_AUTO_CLOSE int fd = openat(catalog->staging_fd, name, FOLDER_CLOEXEC);
     if (fd < 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot open %s/staging/%s", catalog->root, name);
     }

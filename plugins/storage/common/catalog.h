@@ -116,9 +116,13 @@ int32_t catalog_status(struct catalog *catalog, berth_sink *sink, berth_error *e
 
 /* --- between catalog.c, load.c and worker.c --- */
 
+/* NULL: not there. The lock is held for all three. */
 struct entry *table_find(const struct table *table, const char *id);
+/* A new zeroed entry, owned by the table; NULL: out of memory. */
 struct entry *table_add(struct table *table, const char *id, const char *parent_id);
-void table_drop(struct table *table, struct entry *entry); /* takes it out, does not free it */
+/* Takes the entry out and does not free it. */
+void table_drop(struct table *table, struct entry *entry);
+/* Frees all entries. */
 void table_free(struct table *table);
 /* ROOT/<from>/<name> into the trash; the lock is held. */
 int catalog_discard(struct catalog *catalog, int from_fd, const char *name);

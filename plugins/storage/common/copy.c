@@ -18,9 +18,9 @@
 
 #include "tree.h"
 
-#define DIRECTORY  (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-#define MAX_XATTRS 65536
-#define CHUNK      (1 << 20)
+#define FOLDER_CLOEXEC (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define MAX_XATTRS     65536
+#define CHUNK          (1 << 20)
 
 /* A file with several names: where its first copy is. */
 struct link {
@@ -200,8 +200,8 @@ static int copy_subfolder(struct copying *copying, int from_fd, int to_fd, const
     if (mkdirat(to_fd, name, 0700) != 0) {
         return -errno;
     }
-    BERTH_AUTO_CLOSE int in = openat(from_fd, name, DIRECTORY);
-    BERTH_AUTO_CLOSE int out = openat(to_fd, name, DIRECTORY);
+    BERTH_AUTO_CLOSE int in = openat(from_fd, name, FOLDER_CLOEXEC);
+    BERTH_AUTO_CLOSE int out = openat(to_fd, name, FOLDER_CLOEXEC);
     return in < 0 || out < 0 ? -errno : copy_folder(copying, in, out, depth + 1);
 }
 

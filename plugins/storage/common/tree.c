@@ -17,8 +17,8 @@
 
 #include <berth/helpers/cleanup.h>
 
-#define DIRECTORY    (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-#define DELETE_DEPTH 32 /* deeper folders are moved up instead of descended into */
+#define FOLDER_CLOEXEC (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define DELETE_DEPTH   32 /* deeper folders are moved up instead of descended into */
 
 static bool is_dots(const char *name)
 {
@@ -72,7 +72,7 @@ static int remove_folder(struct deleting *deleting, int folder_fd, const char *n
                    ? 0
                    : -errno;
     }
-    BERTH_AUTO_CLOSE int fd = openat(folder_fd, name, DIRECTORY);
+    BERTH_AUTO_CLOSE int fd = openat(folder_fd, name, FOLDER_CLOEXEC);
     if (fd < 0) {
         return -errno;
     }
@@ -181,7 +181,7 @@ static int count_folder(struct counting *counting, int folder_fd, int depth)
         counting->bytes += (uint64_t)status.st_blocks * 512;
         counting->inodes++;
         if (S_ISDIR(status.st_mode)) {
-            BERTH_AUTO_CLOSE int fd = openat(folder_fd, entry->d_name, DIRECTORY);
+            BERTH_AUTO_CLOSE int fd = openat(folder_fd, entry->d_name, FOLDER_CLOEXEC);
             code = fd >= 0 ? count_folder(counting, fd, depth + 1) : 0;
         }
     }

@@ -16,7 +16,7 @@
 
 #include "../common/tree.h"
 
-#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define FOLDER_CLOEXEC (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 
 struct diffing {
     const berth_host *host;
@@ -86,9 +86,9 @@ static int32_t diff_entry(struct diffing *diffing, int upper, int lower, const c
     if (length + strlen(name) + 2 > sizeof(diffing->path)) {
         return berth_fail(err, BERTH_E_DATA, ENAMETOOLONG, "a path is too long to be compared");
     }
-    BERTH_AUTO_CLOSE int upper_fd = openat(upper, name, DIRECTORY);
+    BERTH_AUTO_CLOSE int upper_fd = openat(upper, name, FOLDER_CLOEXEC);
     BERTH_AUTO_CLOSE int lower_fd =
-        exists && S_ISDIR(below.st_mode) ? openat(lower, name, DIRECTORY) : -1;
+        exists && S_ISDIR(below.st_mode) ? openat(lower, name, FOLDER_CLOEXEC) : -1;
     if (upper_fd < 0) {
         return 0;
     }
@@ -162,7 +162,7 @@ int32_t overlay_diff(berth_inst *inst, berth_op *op, const char *id, berth_sink 
     if (result < 0) {
         return result;
     }
-    BERTH_AUTO_CLOSE int upper = openat(folder, "upper", DIRECTORY);
+    BERTH_AUTO_CLOSE int upper = openat(folder, "upper", FOLDER_CLOEXEC);
     if (upper < 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot open container %s", id);
     }

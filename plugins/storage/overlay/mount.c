@@ -32,10 +32,11 @@ int umount2(const char *target, int flags);
 static const char *const off_options[] = {"index", "redirect_dir", "metacopy"};
 
 /* "5:6:7" */
-static void join_lowers(const struct overlay_mount *mount, char *text)
+static void join_lowers(const struct overlay_mount *mount, char *text, size_t size)
 {
-    for (size_t i = 0; i < mount->count; i++) {
-        text += sprintf(text, "%s%d", i > 0 ? ":" : "", mount->lowers[i]);
+    for (size_t i = 0, length = 0; i < mount->count; i++) {
+        length += (size_t)snprintf(text + length, size - length, "%s%d", i > 0 ? ":" : "",
+                                   mount->lowers[i]);
     }
 }
 
@@ -116,14 +117,15 @@ static int32_t mount_by_mount(struct overlay_mount *job, const char *lowers, ber
 static int32_t run(void *arg, berth_error *err)
 {
     struct overlay_mount *mount = (struct overlay_mount *)arg;
-    BERTH_AUTO_FREE char *lowers = (char *)malloc(mount->count * 12 + 1);
+    size_t size = mount->count * 12 + 1; /* a number of ten digits at most, and ":" */
+    BERTH_AUTO_FREE char *lowers = (char *)malloc(size);
     if (lowers == NULL) {
         return berth_fail(err, BERTH_E_NO_MEMORY, 0, "out of memory");
     }
     if (chdir("/proc/thread-self/fd") != 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot enter /proc/thread-self/fd");
     }
-    join_lowers(mount, lowers);
+    join_lowers(mount, lowers, size);
     int32_t result = mount_by_fsopen(mount, lowers) == 0 ? 0 : mount_by_mount(mount, lowers, err);
     if (chdir("/") != 0 && result == 0) {
         close(mount->fd);
@@ -207,15 +209,15 @@ int32_t overlay_open_layers(berth_inst *inst, const struct chain *chain, int **r
 /* A volatile mount leaves a mark that forbids mounting again, since a power loss could have torn
  * the content (Documentation/filesystems/overlayfs.rst, "Volatile mount"). When the machine has not
  * been down since the container was made, nothing is torn and the mark can go. */
-static bool clear_volatile(berth_inst *inst, int folder, const struct chain *chain)
+static bool clear_volatile(berth_inst *inst, int work, const struct chain *chain)
 {
     static const bool never = false;
     BERTH_AUTO_CLOSE int fd =
-        openat(folder, "work/work/incompat", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        openat(work, "work/incompat", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || strcmp(chain->boot, inst->catalog->boot) != 0) {
         return false;
     }
-    return tree_empty(fd, &never) == 0 && unlinkat(folder, "work/work/incompat", AT_REMOVEDIR) == 0;
+    return tree_empty(fd, &never) == 0 && unlinkat(work, "work/incompat", AT_REMOVEDIR) == 0;
 }
 
 static int32_t mount_chain(berth_inst *inst, const char *id, const struct chain *chain,
@@ -243,9 +245,9 @@ static int32_t mount_chain(berth_inst *inst, const char *id, const struct chain 
     mount.work = work;
     berth_error first = {.struct_size = sizeof(first)};
     result = overlay_mount_run(inst->host, &mount, &first);
-    if (result < 0 && clear_volatile(inst, folder, chain)) {
+    if (result < 0 && clear_volatile(inst, work, chain)) {
         result = overlay_mount_run(inst->host, &mount, err);
-    } else if (result < 0 && faccessat(folder, "work/work/incompat/volatile", F_OK, 0) == 0) {
+    } else if (result < 0 && faccessat(work, "work/incompat/volatile", F_OK, 0) == 0) {
         result = berth_fail(err, BERTH_E_DATA, 0,
                             "the container ran without syncs when the machine went down: its "
                             "files cannot be trusted; remove it and make a new one");

@@ -17,7 +17,7 @@
 
 #include "../common/tree.h"
 
-#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define FOLDER_CLOEXEC (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 
 /* mkdir and open; the mode whatever the umask. */
 static int make_folder(int folder_fd, const char *name, mode_t mode, int *ret_fd)
@@ -25,7 +25,7 @@ static int make_folder(int folder_fd, const char *name, mode_t mode, int *ret_fd
     if (mkdirat(folder_fd, name, mode) != 0) {
         return -errno;
     }
-    BERTH_AUTO_CLOSE int fd = openat(folder_fd, name, DIRECTORY);
+    BERTH_AUTO_CLOSE int fd = openat(folder_fd, name, FOLDER_CLOEXEC);
     if (fd < 0 || fchmod(fd, mode) != 0) {
         return -errno;
     }
@@ -145,7 +145,7 @@ static int32_t overlay_container_open(berth_inst *inst, berth_op *op, const char
     if (result < 0) {
         return result;
     }
-    int fd = openat(folder, "upper", DIRECTORY);
+    int fd = openat(folder, "upper", FOLDER_CLOEXEC);
     if (fd < 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot open container %s", id);
     }
@@ -269,7 +269,7 @@ static int32_t overlay_probe(const berth_host *host, const berth_cfg *cfg, berth
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot make %s", path);
     }
-    BERTH_AUTO_CLOSE int folder = open(path, DIRECTORY);
+    BERTH_AUTO_CLOSE int folder = open(path, FOLDER_CLOEXEC);
     if (folder < 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot open %s", path);
     }

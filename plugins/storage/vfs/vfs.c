@@ -20,7 +20,7 @@
 #include "../common/catalog.h"
 #include "../common/tree.h"
 
-#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define FOLDER_CLOEXEC (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 
 struct berth_inst {
     const berth_host *host;
@@ -34,7 +34,7 @@ static int make_tree(berth_inst *inst, berth_op *op, int folder_fd, const char *
     if (mkdirat(folder_fd, "tree", 0755) != 0) {
         return -errno;
     }
-    BERTH_AUTO_CLOSE int tree = openat(folder_fd, "tree", DIRECTORY);
+    BERTH_AUTO_CLOSE int tree = openat(folder_fd, "tree", FOLDER_CLOEXEC);
     if (tree < 0 || fchmod(tree, 0755) != 0) {
         return -errno;
     }

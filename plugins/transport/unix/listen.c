@@ -35,13 +35,21 @@ static int32_t find_group(const char *name, gid_t *ret_gid, berth_error *err)
     return berth_fail(err, BERTH_E_NOT_FOUND, 0, "group %s for the socket does not exist", name);
 }
 
+/* Where to listen. */
+struct place {
+    const char *url;
+    struct sockaddr_un address;
+    socklen_t length;
+    gid_t group; /* -1: unchanged */
+};
+
 /* Removes what stands at the address if it is a socket that nobody serves. The folder is locked. */
-static int32_t clear_stale(const char *url, const struct sockaddr_un *address, socklen_t length,
-                           berth_error *err)
+static int32_t clear_stale(const struct place *place, berth_error *err)
 {
     struct stat status;
+    const struct sockaddr_un *address = &place->address;
     if (lstat(address->sun_path, &status) != 0) {
-        return errno == ENOENT ? 0 : BERTH_FAIL_ERRNO(err, errno, "cannot look at %s", url);
+        return errno == ENOENT ? 0 : BERTH_FAIL_ERRNO(err, errno, "cannot look at %s", place->url);
     }
     if (!S_ISSOCK(status.st_mode)) {
         return berth_fail(err, BERTH_E_CONFLICT, 0, "%s exists and is not a socket",
@@ -52,10 +60,11 @@ static int32_t clear_stale(const char *url, const struct sockaddr_un *address, s
         return BERTH_FAIL_ERRNO(err, errno, "cannot make a socket");
     }
     /* only a refusal proves that nobody has it; a full queue (EAGAIN) proves that somebody has */
-    if (connect(probe, (const struct sockaddr *)address, length) == 0 || errno != ECONNREFUSED) {
+    if (connect(probe, (const struct sockaddr *)address, place->length) == 0 ||
+        errno != ECONNREFUSED) {
         return berth_fail(err, BERTH_E_CONFLICT, 0,
                           "%s is served by another process: stop it or choose another address",
-                          url);
+                          place->url);
     }
     if (unlink(address->sun_path) != 0 && errno != ENOENT) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot remove the dead socket %s", address->sun_path);
@@ -66,72 +75,69 @@ static int32_t clear_stale(const char *url, const struct sockaddr_un *address, s
 /* Binds with no permissions at all, then hands it to the group, then opens it: at no moment can
  * anybody connect who should not. (The socket inode's mode before bind is what bind gives the
  * file, less the umask, which is the process's and must not be changed.) */
-static int32_t bind_file(berth_inst *inst, int fd, const char *url,
-                         const struct sockaddr_un *address, socklen_t length, gid_t group,
-                         berth_error *err)
+static int32_t bind_file(berth_inst *inst, int fd, const struct place *place, berth_error *err)
 {
+    const char *path = place->address.sun_path;
     fchmod(fd, 0600);
-    if (bind(fd, (const struct sockaddr *)address, length) != 0) {
-        return BERTH_FAIL_ERRNO(err, errno, "cannot bind %s", url);
+    if (bind(fd, (const struct sockaddr *)&place->address, place->length) != 0) {
+        return BERTH_FAIL_ERRNO(err, errno, "cannot bind %s", place->url);
     }
-    if ((group != (gid_t)-1 && lchown(address->sun_path, (uid_t)-1, group) != 0) ||
-        chmod(address->sun_path, inst->mode) != 0) {
+    if ((place->group != (gid_t)-1 && lchown(path, (uid_t)-1, place->group) != 0) ||
+        chmod(path, inst->mode) != 0) {
         int code = errno;
-        unlink(address->sun_path);
-        return BERTH_FAIL_ERRNO(err, code, "cannot set owner and mode of %s", url);
+        unlink(path);
+        return BERTH_FAIL_ERRNO(err, code, "cannot set owner and mode of %s", place->url);
     }
     return 0;
 }
 
-static int32_t bind_path(berth_inst *inst, int fd, const char *url,
-                         const struct sockaddr_un *address, socklen_t length, berth_error *err)
+static int32_t bind_path(berth_inst *inst, int fd, struct place *place, berth_error *err)
 {
-    char copy[sizeof(address->sun_path) + 1];
-    gid_t group;
-    int32_t result = find_group(inst->group, &group, err);
+    char copy[sizeof(place->address.sun_path) + 1];
+    int32_t result = find_group(inst->group, &place->group, err);
     if (result < 0) {
         return result;
     }
-    snprintf(copy, sizeof(copy), "%s", address->sun_path);
+    snprintf(copy, sizeof(copy), "%s", place->address.sun_path);
     const char *folder = dirname(copy);
     BERTH_AUTO_CLOSE int lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock < 0) {
-        return BERTH_FAIL_ERRNO(err, errno, "cannot open the folder of %s", url);
+        return BERTH_FAIL_ERRNO(err, errno, "cannot open the folder of %s", place->url);
     }
     if (flock(lock, LOCK_EX) != 0) { /* against another server that starts right now */
-        return BERTH_FAIL_ERRNO(err, errno, "cannot lock the folder of %s", url);
+        return BERTH_FAIL_ERRNO(err, errno, "cannot lock the folder of %s", place->url);
     }
-    result = clear_stale(url, address, length, err);
-    return result < 0 ? result : bind_file(inst, fd, url, address, length, group, err);
+    result = clear_stale(place, err);
+    return result < 0 ? result : bind_file(inst, fd, place, err);
 }
 
 static int32_t listen_unix(berth_inst *inst, const berth_transport_listen_req *req,
                            struct listener *listener, berth_error *err)
 {
-    struct sockaddr_un address;
+    struct place place = {.url = req->url};
     struct stat status;
-    socklen_t length = 0;
-    int32_t result = unix_address(req->url, &address, &length, err);
+    int32_t result = unix_address(req->url, &place.address, &place.length, err);
     if (result < 0) {
         return result;
     }
-    bool file = address.sun_path[0] != '\0';
+    const char *path = place.address.sun_path;
+    bool file = path[0] != '\0';
     BERTH_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot make a socket");
     }
     if (file) {
-        result = bind_path(inst, fd, req->url, &address, length, err);
-    } else if (bind(fd, (const struct sockaddr *)&address, length) != 0) {
+        result = bind_path(inst, fd, &place, err);
+    } else if (bind(fd, (const struct sockaddr *)&place.address, place.length) != 0) {
         result = BERTH_FAIL_ERRNO(err, errno, "cannot bind %s", req->url);
     }
     if (result < 0) {
         return result;
     }
-    if (file && lstat(address.sun_path, &status) == 0) {
+    if (file && lstat(path, &status) == 0) {
         listener->device = status.st_dev;
         listener->inode = status.st_ino;
-        listener->path = strdup(address.sun_path);
+        listener->path = strdup(path);
     }
     if (listen(fd, req->backlog != 0 ? (int)req->backlog : SOMAXCONN) != 0) {
         return BERTH_FAIL_ERRNO(err, errno, "cannot listen on %s", req->url);

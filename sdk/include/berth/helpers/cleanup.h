@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Frees what the pointer variable holds. For BERTH_AUTO_FREE. */
 static inline void berth_auto_free(void *pointer)
 {
     free(*(void **)pointer);
 }
 
+/* Closes the fd unless it is negative. For BERTH_AUTO_CLOSE. */
 static inline void berth_auto_close(const int *fd)
 {
     /* never retried on EINTR: Linux has freed the number by then (close(2)) */
@@ -22,6 +24,7 @@ static inline void berth_auto_close(const int *fd)
     }
 }
 
+/* Closes the stream unless it is NULL. For BERTH_AUTO_DIR. */
 static inline void berth_auto_dir(DIR **dir)
 {
     if (*dir != NULL) {

@@ -29,8 +29,8 @@ __attribute__((format(printf, 4, 5), unused)) static inline int32_t berth_fail(
     length = vsnprintf(err->msg, sizeof(err->msg), format, arguments);
     va_end(arguments);
     if (sys_errno != 0 && length >= 0 && (size_t)length < sizeof(err->msg)) {
-        snprintf(err->msg + length, sizeof(err->msg) - (size_t)length, ": %s",
-                 strerrordesc_np(sys_errno) != NULL ? strerrordesc_np(sys_errno) : "unknown error");
+        /* strerror is safe in threads since glibc 2.32 */
+        snprintf(err->msg + length, sizeof(err->msg) - (size_t)length, ": %s", strerror(sys_errno));
     }
     return code;
 }
