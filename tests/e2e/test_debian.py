@@ -92,8 +92,9 @@ def test_programs_of_the_distribution_work(e):
         tap.skip(WHY[0])
     out = e.ok('run', '--rm', 'debian:12', 'sh', '-c',
                'dpkg -l bash | tail -1 | cut -c1-2; ps -e -o comm= | head -1; '
-               'echo tester:x:1500:1500::/tmp:/bin/sh >> /etc/passwd; '
-               'su tester -c "id -un; echo ok > ~/f; cat ~/f; cat /root/.x 2>&1; true"', timeout=60)
+               'echo tester:x:1500:1500::/tmp:/bin/sh >> /etc/passwd; setpriv --reuid tester '
+               '--regid 1500 --clear-groups sh -c "id -un; echo ok > /tmp/f; cat /tmp/f; ls /root '
+               '2>&1; true"', timeout=60)
     lines = out.split('\n')
     assert lines[:4] == ['ii', 'sh', 'tester', 'ok'] and 'denied' in lines[4], out
 
