@@ -93,7 +93,7 @@ static int make_group(const char *path, int cpuset)
     } else if (errno != EEXIST && errno != 0 && access(path, F_OK) < 0) {
         return -1;
     }
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir >= 0 && cpuset && inherit_cpuset(dir) < 0) {
         int saved = errno;
         close(dir);
@@ -162,7 +162,7 @@ int cgroup_prepare(struct shim *s, struct setup *c)
     for (uint32_t i = 0; i < spec->cgroup_dir_count; i++) {
         const struct berth_shim_cgroup_dir *d = &spec->cgroup_dirs[i];
         errno = 0;
-        dirs[i] = s->exec ? open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        dirs[i] = s->exec ? openat(AT_FDCWD, d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
                           : make_group(d->path, (d->flags & BERTH_SHIM_CGROUP_INHERIT_CPUSET) != 0);
         if (dirs[i] < 0) {
             snprintf(s->text, sizeof(s->text), "cannot create the cgroup %s: %s", d->path,
@@ -226,7 +226,7 @@ static void signal_listed(const char *path, int number)
     if (snprintf(file, sizeof(file), "%s/cgroup.procs", path) >= (int)sizeof(file)) {
         return;
     }
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
     while (fd >= 0 && (n = read(fd, text, sizeof(text))) > 0) {
         for (ssize_t i = 0; i < n; i++) {
             if (text[i] >= '0' && text[i] <= '9') {
@@ -248,7 +248,7 @@ void cgroup_kill(const struct cgroup *g, int number)
         return;
     }
     if (g->version == BERTH_SHIM_CGROUP_V2 && number == SIGKILL) {
-        int dir = open(g->paths[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int dir = openat(AT_FDCWD, g->paths[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int result = dir < 0 ? -1 : write_file(dir, "cgroup.kill", "1");
         if (dir >= 0) {
             close(dir);

@@ -254,7 +254,7 @@ void child_run(struct setup *c)
     child_limits(c); /* /proc of the host is still here for oom_score_adj */
     enter_namespaces(c);
     if (c->shim->exec) {
-        c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        c->root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (c->root < 0) {
             child_fail(c, BERTH_SHIM_STAGE_ROOT, "opening the container's root: %s",
                        errno_text(errno));
@@ -276,7 +276,7 @@ void child_run(struct setup *c)
     if (!c->shim->exec) {
         set_sysctls(c);
         child_paths(c);
-        child_leave_host(c);
+        child_finish_root(c);
     }
     child_become(c);
     die_with_parent(c);

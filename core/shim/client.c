@@ -195,20 +195,36 @@ void client_end(struct shim *s, struct client *c, int reason)
     client_flush(s, c);
 }
 
-int64_t clients_expire(struct shim *s, int64_t now)
+/* When a client's patience ends; 0: it holds nobody up. A backlog below the bound does not while
+ * the container runs. */
+static int64_t deadline_of(const struct shim *s, const struct client *c)
 {
-    int64_t least = -1;
+    return c->fd < 0 || (c->backlog_length < s->client_limit && !c->ending) ? 0 : c->deadline;
+}
+
+void clients_expire(struct shim *s)
+{
+    int64_t now = 0;
 
     for (uint32_t i = 0; i < BERTH_SHIM_CLIENTS_MAX; i++) {
-        struct client *c = &s->clients[i];
-        /* A backlog below the bound holds nobody up while the container runs. */
-        if (c->fd < 0 || c->deadline == 0 || (c->backlog_length < s->client_limit && !c->ending)) {
-            continue;
+        int64_t deadline = deadline_of(s, &s->clients[i]);
+        if (deadline != 0) {
+            now = now == 0 ? now_ms() : now;
+            if (now >= deadline) {
+                close_client(s, &s->clients[i], BERTH_SHIM_CLOSED_SLOW);
+            }
         }
-        if (now >= c->deadline) {
-            close_client(s, c, BERTH_SHIM_CLOSED_SLOW);
-        } else if (least < 0 || c->deadline - now < least) {
-            least = c->deadline - now;
+    }
+}
+
+int64_t clients_deadline(const struct shim *s)
+{
+    int64_t least = 0;
+
+    for (uint32_t i = 0; i < BERTH_SHIM_CLIENTS_MAX; i++) {
+        int64_t deadline = deadline_of(s, &s->clients[i]);
+        if (deadline != 0 && (least == 0 || deadline < least)) {
+            least = deadline;
         }
     }
     return least;

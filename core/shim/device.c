@@ -21,7 +21,6 @@ static const struct {
 
 static void make_links(const struct setup *c)
 {
-    struct stat st;
     int dev = root_open_or_create(c, "/dev", 1);
 
     for (size_t i = 0; dev >= 0 && i < sizeof(links) / sizeof(links[0]); i++) {
@@ -33,32 +32,54 @@ static void make_links(const struct setup *c)
     if (dev < 0) {
         child_fail(c, BERTH_SHIM_STAGE_DEVICE, "creating the links in /dev: %s", errno_text(errno));
     }
-    if (fstatat(c->host_root, "proc/kcore", &st, 0) == 0) {
+    int kcore = root_open(c, "/proc/kcore", 0);
+    if (kcore >= 0) {
         int ignored = symlinkat("/proc/kcore", dev, "core");
         (void)ignored;
+        close(kcore);
     }
     close(dev);
 }
 
-/* A file of the host, seen through the old root that is still mounted. */
-static int host_clone(const struct setup *c, const char *path)
+static int may_mknod(void)
 {
-    return k_open_tree(c->host_root, path[0] == '/' ? path + 1 : path, K_OPEN_TREE_CLONE);
+    struct k_cap_header header = {.version = K_CAPABILITY_VERSION_3};
+    struct k_cap_data data[2];
+
+    return syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> 27 & 1) != 0;
 }
 
-/* Where mknod is not allowed (a user namespace, a nodev file system) the host's node is bound. */
-static int bind_device(const struct setup *c, const struct berth_shim_device *d)
+/* Where mknod is not allowed the host's nodes are bound instead. */
+void child_clone_devices(struct setup *c)
 {
-    int target = root_open_or_create(c, d->path, 0);
-    int tree = target < 0 ? -1 : host_clone(c, d->host_path != NULL ? d->host_path : d->path);
-    int result = tree < 0 ? -1 : k_move_mount(tree, target);
+    const struct berth_shim_spec *spec = c->spec;
+
+    if (spec->device_count > DEVICES_MAX) {
+        errno = E2BIG;
+        child_fail(c, BERTH_SHIM_STAGE_DEVICE,
+                   "%u devices are more than the %d a container may "
+                   "have",
+                   spec->device_count, DEVICES_MAX);
+    }
+    if (spec->masked.count > 0) {
+        c->null_tree = k_open_tree(AT_FDCWD, "/dev/null", K_OPEN_TREE_CLONE);
+    }
+    for (uint32_t i = 0; i < spec->device_count && !may_mknod(); i++) {
+        const struct berth_shim_device *d = &spec->devices[i];
+        c->device_trees[i] =
+            k_open_tree(AT_FDCWD, d->host_path != NULL ? d->host_path : d->path, K_OPEN_TREE_CLONE);
+    }
+}
+
+static int bind_device(const struct setup *c, uint32_t index)
+{
+    int tree = c->device_trees[index];
+    int target = tree < 0 ? -1 : root_open_or_create(c, c->spec->devices[index].path, 0);
+    int result = target < 0 ? -1 : k_move_mount(tree, target);
     int saved = errno;
 
     if (target >= 0) {
         close(target);
-    }
-    if (tree >= 0) {
-        close(tree);
     }
     errno = saved;
     return result;
@@ -94,8 +115,9 @@ static int device_directory(const struct setup *c, const char *path, const char 
     return fd;
 }
 
-static int make_device(const struct setup *c, const struct berth_shim_device *d)
+static int make_device(const struct setup *c, uint32_t index)
 {
+    const struct berth_shim_device *d = &c->spec->devices[index];
     struct stat st;
     const char *name;
     int dir = device_directory(c, d->path, &name);
@@ -109,7 +131,7 @@ static int make_device(const struct setup *c, const struct berth_shim_device *d)
             st.st_rdev == makedev(d->major, d->minor)) {
             return 0;
         }
-        return bind_device(c, d);
+        return c->device_trees[index] < 0 ? -1 : bind_device(c, index);
     }
     if ((d->uid != 0 || d->gid != 0) &&
         fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -123,7 +145,7 @@ void child_devices(struct setup *c)
     const struct berth_shim_spec *spec = c->spec;
 
     for (uint32_t i = 0; i < spec->device_count; i++) {
-        if (make_device(c, &spec->devices[i]) < 0) {
+        if (make_device(c, i) < 0) {
             child_fail(c, BERTH_SHIM_STAGE_DEVICE, "creating the device %s: %s",
                        spec->devices[i].path, errno_text(errno));
         }
@@ -133,34 +155,57 @@ void child_devices(struct setup *c)
     }
 }
 
-/* A masked directory becomes an empty read-only tmpfs (one for all), a file /dev/null. */
-static int mask(const struct setup *c, int target, int *empty)
+static int empty_directory(void)
+{
+    int fs = (int)syscall(NR_FSOPEN, "tmpfs", 1 /* FSOPEN_CLOEXEC */);
+    int mounted = -1;
+
+    if (fs >= 0 && syscall(NR_FSCONFIG, fs, K_FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
+        mounted = (int)syscall(NR_FSMOUNT, fs, 1, (unsigned int)K_ATTR_RDONLY);
+    }
+    if (fs >= 0) {
+        close(fs);
+    }
+    return mounted;
+}
+
+/* Attaches a detached mount the first time, clones of it (which needs it attached) afterwards. */
+static int cover(int tree, int *attached, int target)
+{
+    if (!*attached) {
+        *attached = 1;
+        return k_move_mount(tree, target);
+    }
+    int clone = k_open_tree(tree, "", K_OPEN_TREE_CLONE | K_AT_EMPTY_PATH);
+    int result = clone < 0 ? -1 : k_move_mount(clone, target);
+    int saved = errno;
+    if (clone >= 0) {
+        close(clone);
+    }
+    errno = saved;
+    return result;
+}
+
+struct masks {
+    int null_attached;
+    int empty; /* one read-only tmpfs for all directories */
+    int empty_attached;
+};
+
+static int mask(const struct setup *c, int target, struct masks *masks)
 {
     struct stat st;
-    int tree;
 
     if (fstat(target, &st) < 0) {
         return -1;
     }
     if (!S_ISDIR(st.st_mode)) {
-        tree = host_clone(c, "/dev/null");
-    } else if (*empty < 0) {
-        int fs = (int)syscall(NR_FSOPEN, "tmpfs", 1);
-        if (fs < 0 || syscall(NR_FSCONFIG, fs, K_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-            return -1;
-        }
-        *empty = (int)syscall(NR_FSMOUNT, fs, 1, (unsigned int)K_ATTR_RDONLY);
-        close(fs);
-        return *empty < 0 ? -1 : k_move_mount(*empty, target);
-    } else {
-        tree = k_open_tree(*empty, "", K_OPEN_TREE_CLONE | K_AT_EMPTY_PATH);
+        return cover(c->null_tree, &masks->null_attached, target);
     }
-    if (tree < 0) {
-        return -1;
+    if (masks->empty < 0) {
+        masks->empty = empty_directory();
     }
-    int result = k_move_mount(tree, target);
-    close(tree);
-    return result;
+    return masks->empty < 0 ? -1 : cover(masks->empty, &masks->empty_attached, target);
 }
 
 static int make_readonly(int target)
@@ -183,7 +228,7 @@ static int make_readonly(int target)
 void child_paths(struct setup *c)
 {
     const struct berth_shim_spec *spec = c->spec;
-    int empty = -1;
+    struct masks masks = {.empty = -1};
 
     for (uint32_t i = 0; i < spec->readonly.count; i++) {
         int target = root_open(c, spec->readonly.items[i], 0);
@@ -201,14 +246,14 @@ void child_paths(struct setup *c)
         if (target < 0 && (errno == ENOENT || errno == ENOTDIR)) {
             continue;
         }
-        if (target < 0 || mask(c, target, &empty) < 0) {
+        if (target < 0 || mask(c, target, &masks) < 0) {
             child_fail(c, BERTH_SHIM_STAGE_MOUNT, "masking %s: %s", spec->masked.items[i],
                        errno_text(errno));
         }
         close(target);
     }
-    if (empty >= 0) {
-        close(empty);
+    if (masks.empty >= 0) {
+        close(masks.empty);
     }
 }
 

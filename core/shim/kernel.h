@@ -3,7 +3,8 @@
  * The kernel's newer interfaces as this program uses them, by number: the C library it is linked
  * with (musl, or glibc for the sanitizer build) knows only some of them, and the kernel's own
  * headers clash with both. Sources: include/uapi/linux/{mount,openat2,sched,bpf,seccomp,
- * capability}.h. System calls from 424 on have one number on all architectures.
+ * capability}.h. Files are opened by openat: musl's open() adds an fcntl. System calls from 424 on
+ * have one number on all architectures.
  */
 #ifndef BERTH_SHIM_KERNEL_H
 #define BERTH_SHIM_KERNEL_H

@@ -48,9 +48,13 @@ int berth_shim_program_open(const char *path, int *ret_fd, berth_error *err)
 
 static int spawn_setup(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int child)
 {
-    sigset_t none, all;
+    /* Only what a daemon ignores can be inherited; handlers end with execve. */
+    sigset_t none, ignored;
     sigemptyset(&none);
-    sigfillset(&all);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    sigaddset(&ignored, SIGHUP);
+    sigaddset(&ignored, SIGCHLD);
     int result = posix_spawn_file_actions_adddup2(actions, child, CONTROL_FD);
     if (result == 0) {
         result = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
@@ -60,7 +64,7 @@ static int spawn_setup(posix_spawn_file_actions_t *actions, posix_spawnattr_t *a
         result = posix_spawnattr_setsigmask(attr, &none);
     }
     if (result == 0) {
-        result = posix_spawnattr_setsigdefault(attr, &all);
+        result = posix_spawnattr_setsigdefault(attr, &ignored);
     }
     return result;
 }

@@ -39,7 +39,8 @@ int log_open(struct log *log)
         log->fd = -1;
         return 0;
     }
-    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    log->fd =
+        openat(AT_FDCWD, log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (log->fd < 0) {
         return -1;
     }

@@ -106,9 +106,7 @@ static void started(struct shim *s)
     clock_gettime(CLOCK_REALTIME, &now);
     s->started.type = BERTH_SHIM_STARTED;
     body->pid = s->child;
-    body->shim_pid = getpid();
     body->start_time = process_start_time(s->child);
-    body->shim_start_time = process_start_time(body->shim_pid);
     body->started_sec = now.tv_sec;
     body->started_nsec = (int32_t)now.tv_nsec;
     s->phase = PHASE_RUNNING;
@@ -209,10 +207,11 @@ static void finish(struct shim *s)
         }
     }
     input_close(s);
-    cgroup_remove(&s->cgroup);
     s->phase = PHASE_EXITED;
     record_write(s, BERTH_SHIM_EXIT_NAME, &s->exited);
     control_broadcast(s, &s->exited, NULL, 0);
+    /* While the daemon works on; it does not start the container again before we are gone. */
+    cgroup_remove(&s->cgroup);
     for (uint32_t i = 0; i < BERTH_SHIM_CLIENTS_MAX; i++) {
         if (s->clients[i].fd >= 0) {
             client_end(s, &s->clients[i], BERTH_SHIM_CLOSED_EOF);
@@ -251,28 +250,59 @@ static void signal_event(struct shim *s, uint32_t slot, uint32_t events)
     }
 }
 
+/* Released while clients still have output to take: they are served on by a process that nobody
+ * waits for. */
+static void serve_clients_alone(struct shim *s)
+{
+    if (fork() != 0) {
+        _exit(0);
+    }
+    for (uint32_t i = 0; i < CONTROLS; i++) {
+        if (s->controls[i].fd >= 0) {
+            close(s->controls[i].fd);
+            s->controls[i].fd = -1;
+        }
+    }
+    close(s->listen_fd);
+    close(s->state_dir);
+    if (s->log.fd >= 0) {
+        close(s->log.fd);
+        s->log.fd = -1;
+    }
+}
+
 static void advance(struct shim *s)
 {
     if (s->phase == PHASE_DRAINING &&
         ((s->outputs[0].fd < 0 && s->outputs[1].fd < 0) || now_ms() >= s->drain_deadline)) {
         finish(s);
     }
-    if (s->phase == PHASE_EXITED && clients_count(s) == 0 &&
-        (s->released || control_count(s) == 0)) {
+    if (s->phase != PHASE_EXITED || (control_count(s) > 0 && !s->released)) {
+        return;
+    }
+    if (clients_count(s) == 0) {
         unlinkat(s->state_dir, BERTH_SHIM_SOCKET_NAME, 0);
         _exit(0);
     }
+    if (s->released) {
+        s->released = 0;
+        unlinkat(s->state_dir, BERTH_SHIM_SOCKET_NAME, 0);
+        serve_clients_alone(s);
+    }
 }
 
-static int wait_time(struct shim *s)
+static int wait_time(const struct shim *s)
 {
-    int64_t now = now_ms(), least = clients_expire(s, now);
+    int64_t next = clients_deadline(s);
 
-    if (s->phase == PHASE_DRAINING) {
-        int64_t left = s->drain_deadline > now ? s->drain_deadline - now : 0;
-        least = least < 0 || left < least ? left : least;
+    if (s->phase == PHASE_DRAINING && (next == 0 || s->drain_deadline < next)) {
+        next = s->drain_deadline;
     }
-    return least < 0 ? -1 : (int)least;
+    if (next == 0) {
+        return -1;
+    }
+    next -= now_ms();
+    return next > 0 ? (int)next : 0;
 }
 
 static void (*const handlers[SOURCE_COUNT])(struct shim *, uint32_t, uint32_t) = {
@@ -287,6 +317,7 @@ void loop_run(struct shim *s)
     struct epoll_event events[EVENTS];
 
     for (;;) {
+        clients_expire(s);
         output_balance(s);
         advance(s);
         int n = epoll_wait(s->epoll, events, EVENTS, wait_time(s));

@@ -6,9 +6,7 @@
 #include "shim/wire.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -171,79 +169,6 @@ int berth_shim_message_receive(int socket, struct berth_shim_message *ret_messag
     if (result == 1) {
         *ret_message = message;
     }
-    return result;
-}
-
-/* Puts a large spec into a memfd: one fd instead of a message over the socket's limit. */
-static int spec_to_memfd(const void *data, size_t length, int *ret_fd, berth_error *err)
-{
-    int fd = memfd_create("berth-spec", MFD_CLOEXEC);
-    if (fd < 0) {
-        return berth_shim_fail(err, BERTH_E_INTERNAL, errno, "cannot create a memfd for the spec");
-    }
-    for (size_t done = 0; done < length;) {
-        ssize_t n = write(fd, (const char *)data + done, length - done);
-        if (n < 0) {
-            int saved = errno;
-            close(fd);
-            return berth_shim_fail(err, BERTH_E_NO_MEMORY, saved, "cannot write the spec's memfd");
-        }
-        done += (size_t)n;
-    }
-    *ret_fd = fd;
-    return 0;
-}
-
-static int send_encoded(int socket, const void *data, size_t length, struct berth_shim_fds fds,
-                        berth_error *err)
-{
-    struct berth_shim_message message = {.type = BERTH_SHIM_FDS};
-    struct berth_shim_payload payload = {0};
-    uint32_t sent = 0;
-    int memfd = -1, last[BERTH_SHIM_FDS_CHUNK];
-
-    /* One place is kept in the last message for the memfd. */
-    for (; fds.count - sent > BERTH_SHIM_FDS_CHUNK - 1; sent += payload.fd_count) {
-        payload.fds = fds.items + sent;
-        payload.fd_count = BERTH_SHIM_FDS_CHUNK - 1;
-        int result = berth_shim_message_send(socket, &message, &payload, MSG_DONTWAIT, err);
-        if (result != 0) {
-            return result;
-        }
-    }
-    message.type = BERTH_SHIM_SPEC;
-    payload = (struct berth_shim_payload){.data = data, .length = length, .fds = last};
-    if (length > BERTH_SHIM_SPEC_INLINE) {
-        int result = spec_to_memfd(data, length, &memfd, err);
-        if (result != 0) {
-            return result;
-        }
-        last[payload.fd_count++] = memfd;
-        payload.length = 0;
-    }
-    for (; sent < fds.count; sent++) {
-        last[payload.fd_count++] = fds.items[sent];
-    }
-    int result = berth_shim_message_send(socket, &message, &payload, MSG_DONTWAIT, err);
-    if (memfd >= 0) {
-        close(memfd);
-    }
-    return result;
-}
-
-int berth_shim_spec_send(int socket, const struct berth_shim_spec *spec, berth_error *err)
-{
-    int fds[BERTH_SHIM_FDS_MAX];
-    uint32_t fd_count;
-    void *data;
-    size_t length;
-    int result = berth_shim_spec_encode(spec, &data, &length, fds, &fd_count, err);
-    if (result != 0) {
-        return result;
-    }
-    struct berth_shim_fds list = {fds, fd_count};
-    result = send_encoded(socket, data, length, list, err);
-    free(data);
     return result;
 }
 

@@ -17,7 +17,15 @@ enum { PATH_SIZE = 4096, DEPTH_MAX = 64 };
 
 const char *errno_text(int number)
 {
-    return strerror(number);
+    static char text[64];
+    const char *from = strerror(number);
+
+    /* Go's, and thereby Docker's, begin in lower case. */
+    snprintf(text, sizeof(text), "%s", from);
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z') {
+        text[0] = (char)(text[0] - 'A' + 'a');
+    }
+    return text;
 }
 
 int root_open(const struct setup *c, const char *path, int flags)
@@ -166,10 +174,11 @@ void child_enter_root(struct setup *c)
         goto fail;
     }
     what = "opening the host's root";
-    c->host_root = here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    here = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (here < 0) {
         goto fail;
     }
+    child_clone_devices(c); /* the host's files can be reached for the last time */
     what = "opening the container's root";
     tree = root_tree(c);
     if (tree < 0) {
@@ -184,11 +193,14 @@ void child_enter_root(struct setup *c)
         }
     }
     what = "pivot_root";
-    /* On top of itself: pivot_root(2), NOTES, 'pivot_root(".", ".")'. The old root stays mounted
-     * over the new one, reachable by host_root, until child_leave_host() takes it away. */
-    if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) {
+    /* On top of itself: pivot_root(2), NOTES, 'pivot_root(".", ".")'. The old root, now mounted
+     * over the new one, goes at once: a ".." at the new root would climb onto it, and with it a
+     * path of the image into the host. */
+    if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(here) < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
         goto fail;
     }
+    close(here);
     c->root = tree;
     return;
 fail:
@@ -396,7 +408,7 @@ void child_mount_all(struct setup *c)
     }
 }
 
-void child_leave_host(struct setup *c)
+void child_finish_root(struct setup *c)
 {
     const struct berth_shim_spec *spec = c->spec;
     struct k_mount_attr attr = {.attr_set = K_ATTR_RDONLY};
@@ -405,11 +417,6 @@ void child_leave_host(struct setup *c)
         child_fail(c, BERTH_SHIM_STAGE_ROOT, "making the root file system read-only: %s",
                    errno_text(errno));
     }
-    if (fchdir(c->host_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
-        child_fail(c, BERTH_SHIM_STAGE_ROOT, "leaving the host's root: %s", errno_text(errno));
-    }
-    close(c->host_root);
-    c->host_root = -1;
     if (spec->root_propagation != 0 && mount(NULL, "/", NULL, spec->root_propagation, NULL) < 0) {
         child_fail(c, BERTH_SHIM_STAGE_ROOT, "setting the root's propagation: %s",
                    errno_text(errno));

@@ -305,8 +305,10 @@ enum {
     BERTH_SHIM_DETACH = 5, /* close one client */
     BERTH_SHIM_RESIZE = 6,
     BERTH_SHIM_SIGNAL = 7,
-    BERTH_SHIM_QUERY = 8,   /* answered by STARTED and EXITED (as far as they happened), RESULT */
-    BERTH_SHIM_RELEASE = 9, /* the exit record is stored: go away */
+    BERTH_SHIM_QUERY = 8, /* answered by STARTED and EXITED (as far as they happened), RESULT */
+    /* The exit record is stored: go away. The shim ends at once, its cgroups are gone then; clients
+     * that still have output to take are served on by an orphan of its. */
+    BERTH_SHIM_RELEASE = 9,
     BERTH_SHIM_LOG_REOPEN = 10,
     BERTH_SHIM_FD_PUT = 11, /* reserved: named fd store */
     BERTH_SHIM_FD_GET = 12, /* reserved */
@@ -314,7 +316,8 @@ enum {
     BERTH_SHIM_RESULT = 64,
     BERTH_SHIM_STARTED = 65,
     BERTH_SHIM_FAILED = 66, /* data: the sentence; nothing runs, the shim ends */
-    BERTH_SHIM_EXITED = 67,
+    BERTH_SHIM_EXITED =
+        67, /* the log and the record are complete; its cgroups may still be there */
     BERTH_SHIM_CLIENT_CLOSED = 68,
 };
 

@@ -37,7 +37,7 @@ uint64_t process_start_time(pid_t pid)
     char path[32], text[1024];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return 0;
     }

@@ -18,6 +18,7 @@ enum {
     CONTROLS = 4,            /* connected daemons (one, and the next one while it adopts) */
     CGROUP_DIRS = 24,        /* v1 hierarchies; Linux has 13 controllers plus named ones */
     MOUNTS_MAX = 1024,
+    DEVICES_MAX = 1024,
     STALL_MS = 10000, /* a full client that takes nothing for so long is dropped */
     DRAIN_MS = 2000,  /* how long a stray process may hold the output open (dockerd: 2 s) */
     OOM_UNKNOWN = -1,
@@ -118,12 +119,13 @@ struct setup {
     int status;   /* the child's end */
     int stdio[3]; /* the child's ends, -1 with a tty */
     int parent_stdio[3];
-    int host_root;                 /* O_PATH of the host's / while it is still mounted */
     int root;                      /* O_PATH of the container's / */
     int target_pidfd;              /* exec: the container's init */
     int cgroup_files[CGROUP_DIRS]; /* v1: each `tasks`; v2: [0] is the directory */
     int cgroup_trees[CGROUP_DIRS]; /* clones to be mounted in the container, or -1 */
     int mount_trees[MOUNTS_MAX];   /* clones of host paths, by mount index, or -1 */
+    int device_trees[DEVICES_MAX]; /* clones of the host's nodes where mknod is not possible */
+    int null_tree;                 /* a clone of /dev/null, for masks */
 };
 
 /* What the child sends over its status socket before execve. */
@@ -151,17 +153,20 @@ _Noreturn void child_run(struct setup *c);
 /* mount.c */
 void child_enter_root(struct setup *c);
 void child_mount_all(struct setup *c);
-void child_leave_host(struct setup *c);
+/* What must come after all mounts: read-only root, its propagation. */
+void child_finish_root(struct setup *c);
 /* O_PATH fd of a path in the container, -1 with errno. */
 int root_open(const struct setup *c, const char *path, int flags);
 /* The same; creates a directory or empty file with all parents when it is absent. */
 int root_open_or_create(const struct setup *c, const char *path, int directory);
 /* Clones host paths before the clone, where propagation still works. 0 or -1 (s->text). */
 int mounts_prepare(struct shim *s, struct setup *c);
-/* Name of an errno that a user knows. */
+/* What an errno means, as Docker words it. One buffer. */
 const char *errno_text(int number);
 
 /* device.c */
+/* Clones what of the host's /dev will be bound, while the host's root is still there. */
+void child_clone_devices(struct setup *c);
 void child_devices(struct setup *c);
 void child_paths(struct setup *c);
 void child_console(struct setup *c, int slave);
@@ -219,8 +224,10 @@ void client_end(struct shim *s, struct client *c, int reason);
 void client_flush(struct shim *s, struct client *c);
 /* Re-registers a client's interest after its state or the input's room has changed. */
 void client_update(struct shim *s, struct client *c);
-/* Drops who passed its deadline; returns the ms until the next deadline or -1. */
-int64_t clients_expire(struct shim *s, int64_t now);
+/* Drops who passed its deadline. */
+void clients_expire(struct shim *s);
+/* The next deadline (monotonic ms) or 0. */
+int64_t clients_deadline(const struct shim *s);
 int clients_count(const struct shim *s);
 
 /* log.c */

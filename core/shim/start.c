@@ -36,7 +36,7 @@ const char *shim_keep(const char *text)
 
 static int open_state(struct shim *s, const struct berth_shim_spec *spec)
 {
-    s->state_dir = open(spec->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->state_dir = openat(AT_FDCWD, spec->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->state_dir < 0 || control_listen(s) < 0) {
         snprintf(s->text, sizeof(s->text), "cannot use the state directory %s: %s", spec->state_dir,
                  errno_text(errno));
@@ -68,7 +68,7 @@ static int make_streams(struct shim *s, struct setup *c)
 
     for (int i = 0; i < 3 && !s->tty; i++) {
         if (i == 0 && (spec->flags & BERTH_SHIM_PROCESS_STDIN_OPEN) == 0) {
-            c->stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+            c->stdio[0] = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
             if (c->stdio[0] < 0) {
                 return -1;
             }
@@ -261,6 +261,9 @@ int shim_start(struct shim *s, const struct berth_shim_spec *spec)
     if ((s->exec && find_target(s, &c) < 0) || clone_child(s, &c) < 0) {
         return BERTH_SHIM_STAGE_NAMESPACE;
     }
+    /* While the child works: /proc takes its time. */
+    s->started.body.started.shim_pid = getpid();
+    s->started.body.started.shim_start_time = process_start_time(getpid());
     close_child_side(&c);
     if (add_sources(s, &c) < 0 || add_clients(s, spec) < 0) {
         snprintf(s->text, sizeof(s->text), "watching the container's streams: %s",

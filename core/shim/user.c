@@ -17,7 +17,7 @@
 static void set_oom_score(const struct setup *c)
 {
     char text[16];
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    int fd = openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     int n = snprintf(text, sizeof(text), "%d", c->spec->oom_score_adj);
 
     if (fd < 0 || write(fd, text, (size_t)n) != n) {
