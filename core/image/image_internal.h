@@ -200,8 +200,8 @@ struct berth_image_registration {
     const struct berth_reference *references; /* names to give, tagged */
     size_t reference_count;
 };
-/* Enters images in one transaction, all or none; publishes `action` ("load", "import", "commit").
- * Ids: one for each, the caller's. */
+/* Enters images in one transaction, all or none; publishes `action` ("load", "import"; NULL:
+ * nothing). Ids: one for each, the caller's. */
 int berth_image_register(struct berth_image_manager *manager,
                          const struct berth_image_registration *images, size_t count,
                          const char *action, struct berth_strv *ret_ids, berth_error *err);

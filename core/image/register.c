@@ -224,7 +224,7 @@ int berth_image_register(struct berth_image_manager *manager,
         berth_strv_done(&ids);
         return code;
     }
-    for (size_t i = 0; i < ids.count; i++) {
+    for (size_t i = 0; action != NULL && i < ids.count; i++) {
         berth_image_publish(manager, action, ids.items[i], NULL);
     }
     *ret_ids = ids;
