@@ -97,7 +97,7 @@ static void print_double(double value, struct berth_buffer *out)
         snprintf(text, sizeof(text), "%.*e", digits - 1, value);
     } while (strtod(text, NULL) != value && ++digits <= 17);
     const char *exponent = strchr(text, 'e');
-    int power = exponent != NULL ? atoi(exponent + 1) : 0;
+    int power = exponent != NULL ? (int)strtol(exponent + 1, NULL, 10) : 0;
     if (exponent != NULL && power >= -4 && power < 21) {
         int decimals = digits - 1 - power;
         berth_buffer_format(out, "%.*f", decimals > 0 ? decimals : 0, value);

@@ -47,9 +47,10 @@ bool berth_terminal_raw(int fd)
     }
     saved_fd = fd;
     atexit(berth_terminal_restore);
-    signal(SIGTERM, restore_and_die);
-    signal(SIGHUP, restore_and_die);
-    signal(SIGQUIT, restore_and_die);
+    struct sigaction action = {.sa_handler = restore_and_die};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
     return true;
 }
 

@@ -113,12 +113,13 @@ static char *controllers_of(char *options)
 {
     char text[256] = "";
     char *rest = NULL;
+    size_t used = 0;
 
     for (char *o = strtok_r(options, ",\n", &rest); o != NULL; o = strtok_r(NULL, ",\n", &rest)) {
         const char *name = strncmp(o, "name=", 5) == 0 ? o + 5 : o;
-        if (known_option(o) && strlen(text) + strlen(name) + 2 < sizeof(text)) {
-            strcat(text, text[0] == 0 ? "" : ",");
-            strcat(text, name);
+        if (known_option(o) && used + strlen(name) + 2 < sizeof(text)) {
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used == 0 ? "" : ",",
+                                     name);
         }
     }
     return strdup(text);

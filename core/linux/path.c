@@ -229,6 +229,7 @@ static int remove_below(struct level *level)
             break;
         }
         level = level_pop(level);
+        /* cppcheck-suppress nullPointerRedundantCheck ; level->up was seen to be there */
         rewinddir(level->dir);
     }
     int saved = errno;
@@ -272,7 +273,7 @@ int berth_linux_path_trash(int dir, const char *name, int trash, char *ret_name,
         fresh[0] = 0;
     }
     if (ret_name != NULL) {
-        strcpy(ret_name, fresh);
+        memcpy(ret_name, fresh, sizeof(fresh));
     }
     return 0;
 }

@@ -121,7 +121,7 @@ bool berth_oci_tag_valid(const char *text)
            text[length] == '-') {
         length++;
     }
-    return text[length] == '\0' && length <= BERTH_OCI_TAG_MAX;
+    return length <= BERTH_OCI_TAG_MAX && text[length] == '\0';
 }
 
 /* Only sha256 is supported; what looks like another algorithm gets a sentence of its own. */

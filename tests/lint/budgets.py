@@ -75,7 +75,8 @@ PROTOTYPE = re.compile(r'^(?!typedef|#|\s|struct \w+ \{|enum|union|extern "C"|st
 def undocumented(path, raw):
     """Prototypes and inline functions of a header that no comment stands right above of.
 
-    Prototypes that follow each other without an empty line share the comment above the first.
+    Prototypes that follow each other without an empty line share the comment above the first. A
+    static function's body stands right there; it needs a comment only if it is not plain.
     """
     text = source.strip(raw)
     raw_lines = raw.split('\n')
@@ -91,15 +92,21 @@ def undocumented(path, raw):
         name = match.group(1)
         if depths[match.start()] > 0 or name in ('__attribute__', 'defined', '_Static_assert'):
             continue
-        if re.match(r'^(AUTO_|BERTH_DEFINE|DEFINE_)', match.group(0)):
+        if re.match(r'^(AUTO_|BERTH_DEFINE|DEFINE_|static )', match.group(0)):
             continue
         line = source.line_of(text, match.start())
         above = line - 2
         while above >= 0 and re.match(r'^\s*(__attribute__|BERTH_[A-Z_]+\s*$|BERTH_[A-Z_]+\()',
                                       raw_lines[above]):
             above -= 1
+        if above >= 0 and raw_lines[above] == '};':      # its arguments: one comment for both
+            while above > 0 and not re.match(r'(struct|enum|union|typedef) ', raw_lines[above]):
+                above -= 1
+            above -= 1
         end = source.line_of(text, text.find(';', match.start()))
-        if above >= 0 and (raw_lines[above].rstrip().endswith('*/') or above + 1 == documented_to):
+        beside = raw_lines[end - 1].rstrip().endswith('*/')
+        if beside or above >= 0 and (raw_lines[above].rstrip().endswith('*/')
+                                     or above + 1 == documented_to):
             documented_to = end
         else:
             yield name, line

@@ -36,6 +36,7 @@ struct firewall_image {
     char dropping[96]; /* another table's forward chain that drops by policy, or "" */
 };
 
+/* Frees what the image holds. */
 void firewall_image_done(struct firewall_image *image);
 /* New items, zeroed; NULL: out of memory (sticky in failed). */
 struct nft_chain *firewall_image_chain(struct firewall_image *image, const char *name);
@@ -67,6 +68,7 @@ struct firewall_repair {
     char dropping[96];                /* as in firewall_image */
 };
 
+/* Opens the netlink socket and remembers the table's name (borrowed); changes nothing yet. */
 int32_t firewall_open(struct firewall *firewall, const char *table, berth_error *err);
 void firewall_close(struct firewall *firewall);
 

@@ -52,6 +52,7 @@ struct model_network *model_network_find(const struct model *model, const char *
 struct model_network *model_network_set(struct model *model, const berth_network_config *config);
 void model_network_remove(struct model *model, const char *id);
 
+/* The same for endpoints. */
 struct model_endpoint *model_endpoint_find(const struct model *model, const char *id);
 struct model_endpoint *model_endpoint_set(struct model *model,
                                           const berth_network_endpoint *endpoint);
