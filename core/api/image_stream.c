@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Images as streams: load, import and save. The image manager reads and writes fds, requests are
- * read and written by calls: a pipe and a second thread stand between.
+ * Images as streams: load, import and save. Uploads come as a pipe; for save, whose manager writes
+ * to an fd while answers are written by calls, a pipe and a second thread stand between.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,86 +22,12 @@
 #define PIPE_SIZE         (1024 * 1024)
 #define PROGRESS_INTERVAL (BERTH_NANOSECONDS / 10) /* between two progress lines */
 
-static int32_t make_pipe(int ret_ends[2], berth_error *err)
+/* An upload that was cut off explains a failure better than what its reader says. */
+static int32_t explain(const struct berth_http_request *request, int32_t rc, berth_error *err)
 {
-    if (pipe2(ret_ends, O_CLOEXEC) < 0) {
-        return berth_error_errno(err, errno, "making a pipe");
-    }
-    /* best effort: fewer wake-ups; refused above the user's pipe limits */
-    (void)fcntl(ret_ends[0], F_SETPIPE_SZ, PIPE_SIZE);
-    return 0;
-}
-
-/* ---- the request's body as an fd ---- */
-
-struct inflow {
-    struct berth_http_request *request;
-    int read_fd, write_fd;
-    pthread_t thread;
-    int32_t code;
-    berth_error err; /* why the body ended early */
-};
-
-static bool write_all(int fd, const char *data, size_t length)
-{
-    while (length > 0) {
-        ssize_t put = write(fd, data, length);
-        if (put < 0 && errno != EINTR) {
-            return false; /* EPIPE: the reader has enough */
-        }
-        if (put > 0) {
-            data += put;
-            length -= (size_t)put;
-        }
-    }
-    return true;
-}
-
-static void *inflow_main(void *context)
-{
-    struct inflow *inflow = context;
-    AUTO_FREE char *piece = malloc(PIECE);
-    inflow->code = piece != NULL ? 0 : berth_error_no_memory(&inflow->err);
-    while (inflow->code == 0) {
-        ssize_t got = berth_http_request_read(inflow->request, piece, PIECE, &inflow->err);
-        if (got <= 0) {
-            inflow->code = (int32_t)got;
-            break;
-        }
-        if (!write_all(inflow->write_fd, piece, (size_t)got)) {
-            break;
-        }
-    }
-    close(inflow->write_fd);
-    return NULL;
-}
-
-static int32_t inflow_open(struct berth_http_request *request, struct inflow *inflow,
-                           berth_error *err)
-{
-    int ends[2];
-    int32_t rc = make_pipe(ends, err);
-    if (rc < 0) {
-        return rc;
-    }
-    *inflow = (struct inflow){
-        .request = request, .read_fd = ends[0], .write_fd = ends[1], .err = BERTH_ERROR_INIT};
-    int failed = pthread_create(&inflow->thread, NULL, inflow_main, inflow);
-    if (failed != 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return berth_error_errno(err, failed, "starting a thread for the upload");
-    }
-    return 0;
-}
-
-/* Ends the flow; a body that was cut off explains a failed reader better than its own words. */
-static int32_t inflow_close(struct inflow *inflow, int32_t rc, berth_error *err)
-{
-    close(inflow->read_fd);
-    pthread_join(inflow->thread, NULL);
-    if (rc < 0 && inflow->code < 0) {
-        return berth_error_move(err, &inflow->err);
+    if (rc < 0 && berth_http_request_cut(request)) {
+        return berth_error_set(err, BERTH_E_CANCELLED, 0,
+                               "the client went away before the whole archive was sent");
     }
     return rc;
 }
@@ -193,18 +119,14 @@ static int32_t progress_end(struct progress *progress, int32_t rc, berth_error *
 int32_t berth_api_image_load(struct berth_http_request *request, berth_error *err)
 {
     AUTO_STRV struct berth_strv loaded = {0};
-    struct inflow inflow;
     struct progress progress = {.request = request,
                                 .quiet = berth_http_request_query_bool(request, "quiet", false)};
     const struct berth_image_watch watch = watch_of(&progress);
     const char *platform = berth_http_request_query(request, "platform");
-    int32_t rc = inflow_open(request, &inflow, err);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = berth_image_load(berth_api_images(request), inflow.read_fd,
-                          berth_str_empty(platform) ? NULL : platform, &watch, &loaded, err);
-    rc = inflow_close(&inflow, rc, err);
+    int32_t rc =
+        berth_image_load(berth_api_images(request), berth_http_request_body_fd(request),
+                         berth_str_empty(platform) ? NULL : platform, &watch, &loaded, err);
+    rc = explain(request, rc, err);
     if (rc == 0 && !berth_http_stream_started(request)) {
         rc = berth_http_stream_start(request, 200, JSON_TYPE, err);
     }
@@ -216,7 +138,6 @@ static int32_t import_image(struct berth_http_request *request, berth_error *err
     AUTO_STRV struct berth_strv changes = {0};
     AUTO_FREE char *reference = NULL;
     AUTO_FREE char *id = NULL;
-    struct inflow inflow;
     struct progress progress = {.request = request};
     const struct berth_image_watch watch = watch_of(&progress);
     const char *repository = berth_http_request_query(request, "repo");
@@ -230,20 +151,16 @@ static int32_t import_image(struct berth_http_request *request, berth_error *err
         (!berth_str_empty(repository) && reference == NULL)) {
         return berth_error_no_memory(err);
     }
-    struct berth_image_create wanted = {
+    const struct berth_image_create wanted = {
+        .layer_fd = berth_http_request_body_fd(request),
         .reference = reference,
         .changes = &changes,
         .comment = berth_http_request_query(request, "message"),
         .platform = berth_str_empty(platform) ? NULL : platform,
         .watch = &watch,
     };
-    int32_t rc = inflow_open(request, &inflow, err);
-    if (rc < 0) {
-        return rc;
-    }
-    wanted.layer_fd = inflow.read_fd;
-    rc = berth_image_create(berth_api_images(request), &wanted, &id, err);
-    rc = inflow_close(&inflow, rc, err);
+    int32_t rc = berth_image_create(berth_api_images(request), &wanted, &id, err);
+    rc = explain(request, rc, err);
     if (rc == 0) {
         const struct berth_image_progress step = {.status = id};
         progress_send(&progress, progress_line(&step));
@@ -296,6 +213,16 @@ int32_t berth_api_image_create(struct berth_http_request *request, berth_error *
 }
 
 /* ---- save ---- */
+
+static int32_t make_pipe(int ret_ends[2], berth_error *err)
+{
+    if (pipe2(ret_ends, O_CLOEXEC) < 0) {
+        return berth_error_errno(err, errno, "making a pipe");
+    }
+    /* best effort: fewer wake-ups; refused above the user's pipe limits */
+    (void)fcntl(ret_ends[0], F_SETPIPE_SZ, PIPE_SIZE);
+    return 0;
+}
 
 struct save {
     struct berth_image_manager *images;

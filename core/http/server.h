@@ -106,6 +106,10 @@ const char *berth_http_request_body(const struct berth_http_request *request, si
  * client went away. Blocks. */
 ssize_t berth_http_request_read(struct berth_http_request *request, void *buffer, size_t size,
                                 berth_error *err);
+/* The same body as an fd: a pipe, the server's, -1 when the body is not streamed. */
+int berth_http_request_body_fd(const struct berth_http_request *request);
+/* True when the streamed body ended because the client went away. */
+bool berth_http_request_cut(const struct berth_http_request *request);
 /* The connection's fd for poll(2) with events 0: POLLHUP tells that the client went away. Still
  * the server's; valid until the handler returns. */
 int berth_http_request_fd(const struct berth_http_request *request);

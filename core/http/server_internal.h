@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "http/server.h"
 #include "http/target.h"
@@ -23,13 +24,10 @@ struct berth_http_server {
 
 /* Hands a streamed request body from the connection's thread to the handler's. */
 struct upload {
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t change;
-    const char *data; /* the piece being read; lives in the connection's buffer */
-    size_t length;
-    bool ended;    /* the whole body was handed over */
-    bool aborted;  /* the connection broke */
-    bool finished; /* the handler returned */
+    int read_fd;          /* the handler's thread's */
+    int write_fd;         /* the connection's thread's */
+    atomic_bool aborted;  /* the connection broke before the body's end */
+    atomic_bool finished; /* the handler returned */
     pthread_t thread;
     uint64_t dropped; /* bytes discarded after the handler returned */
 };
