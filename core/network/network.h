@@ -23,7 +23,7 @@
 #include "base/json.h"
 #include "base/string.h"
 
-struct berth_event_bus;
+struct berth_events;
 struct berth_network_manager;
 struct berth_plugins;
 struct berth_store;
@@ -96,6 +96,8 @@ struct berth_network_create_request {
     struct berth_strmap labels;
 };
 
+extern const struct berth_json_table berth_network_subnet_config_table;
+extern const struct berth_json_table berth_network_member_table;
 extern const struct berth_json_table berth_network_object_table;
 extern const struct berth_json_table berth_network_create_request_table;
 
@@ -110,7 +112,7 @@ struct berth_network_pool_config {
 struct berth_networks_config {
     struct berth_plugins *plugins;
     struct berth_store *store;
-    struct berth_event_bus *events; /* NULL: nobody is told */
+    struct berth_events *events; /* NULL: nobody is told */
     const char *bridge; /* default bridge's interface; NULL: "berth0"; "none": no default */
     const char *bip;    /* its address with prefix; NULL: from the pools */
     const char *fixed_cidr;
@@ -193,18 +195,30 @@ struct berth_sandbox_settings {
     int shared_netns_fd; /* "container:ID": that container's namespace, else -1 (0 never is one) */
 };
 
+/* How an endpoint is wired: what EndpointSettings has no member for. */
+struct berth_sandbox_wire {
+    char *endpoint_id;
+    char *interface;      /* in the container */
+    char *host_interface; /* on the host; "" where there is none */
+    bool mac_wanted;      /* the MAC was asked for, not derived */
+    bool publishes;       /* the ports lead to this endpoint */
+};
+
 /* What it got. Bound to JSON by berth_sandbox_table (netns_fd is not in it). */
 struct berth_sandbox {
     char *id;  /* SandboxID, 64 hexadecimal digits; "" for the mode container */
-    char *key; /* SandboxKey; "" when there is no path */
+    char *key; /* SandboxKey; "" until the container manager knows the container's
+                * /proc/<pid>/ns/net and sets it */
     char *container_id;
     char *mode; /* "bridge", "host", "none", "container:ID", or the first network's name */
     struct berth_json_map endpoints; /* network name -> struct berth_endpoint_settings with facts */
     struct berth_json_map ports;     /* "80/tcp" -> list of struct berth_port_binding (empty list:
                                       * exposed, not published): NetworkSettings.Ports */
+    struct berth_json_list wires;    /* of struct berth_sandbox_wire */
     int netns_fd; /* the sandbox's until done; -1: host namespace, or restored and closed */
 };
 
+extern const struct berth_json_table berth_sandbox_wire_table;
 extern const struct berth_json_table berth_sandbox_table;
 
 /* Empty sandbox: no strings, netns_fd -1. */

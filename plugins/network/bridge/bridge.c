@@ -291,6 +291,8 @@ static int32_t wire(berth_inst *inst, const berth_network_endpoint *endpoint, in
         code = bridge_links_configure(inst, endpoint->interface, endpoint, netns_fd, true, err);
         if (code < 0) {
             bridge_links_delete(host_interface, NULL);
+        } else {
+            bridge_links_settle(host_interface);
         }
     }
     return code;
@@ -385,9 +387,13 @@ static int32_t bridge_leave(berth_inst *inst, UNUSED berth_op *op,
         model_endpoint_remove(&inst->model, endpoint->id);
     }
     pthread_mutex_unlock(&inst->lock);
-    if (netns_fd >= 0 && host_interface[0] != '\0' && code == 0) {
-        code = bridge_links_delete(host_interface, err);
+    if (host_interface[0] == '\0' || code < 0) {
+        return code;
     }
+    if (netns_fd >= 0) {
+        return bridge_links_delete(host_interface, err);
+    }
+    bridge_links_shut(host_interface);
     return code;
 }
 

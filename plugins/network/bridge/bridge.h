@@ -62,8 +62,15 @@ int32_t bridge_links_veth(const struct bridge_link *bridge, const char *peer,
 int32_t bridge_links_configure(const berth_inst *inst, const char *current,
                                const berth_network_endpoint *endpoint, int netns_fd, bool fresh,
                                berth_error *err);
+/* Has the kernel tell the bridge at once that the veth `name` has a carrier. It does so on its own
+ * some milliseconds later; what a container sends before is lost, and an ARP request is repeated
+ * only after a second. */
+void bridge_links_settle(const char *name);
 /* Brings an interface inside the namespace up. */
 int32_t bridge_links_up(const berth_inst *inst, const char *name, int netns_fd, berth_error *err);
+/* Shuts the bridge's port of a container that is gone: its namespace, with the interface in it,
+ * dies a little later, and the next container may have the same address. Absent: success. */
+void bridge_links_shut(const char *name);
 /* Removes a veth by its name here; absent: success. Takes tens of milliseconds. */
 int32_t bridge_links_delete(const char *name, berth_error *err);
 /* Makes all ports of the model's endpoints ports of their bridges again and removes veths of ours

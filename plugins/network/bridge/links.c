@@ -178,6 +178,17 @@ int32_t bridge_links_delete(const char *name, berth_error *err)
     return 0;
 }
 
+void bridge_links_shut(const char *name)
+{
+    struct netlink netlink;
+    if (netlink_open(&netlink, NETLINK_ROUTE, NULL) == 0) {
+        rtnl_put_port_shut(&netlink, name);
+        /* most often it is gone already; whatever else fails, the namespace's death cures */
+        netlink_commit(&netlink, NULL);
+        netlink_close(&netlink);
+    }
+}
+
 int32_t bridge_links_remove(const char *interface, berth_error *err)
 {
     return bridge_links_delete(interface, err);
@@ -274,6 +285,18 @@ int32_t bridge_links_configure(const berth_inst *inst, const char *current,
 {
     struct configure configure = {current, endpoint, fresh};
     return inst->host->netns_run(inst->host->ctx, netns_fd, configure_job, &configure, err);
+}
+
+void bridge_links_settle(const char *name)
+{
+    struct netlink netlink;
+    struct rtnl_link link;
+    if (netlink_open(&netlink, NETLINK_ROUTE, NULL) == 0) {
+        /* asking for one interface makes the kernel work off its carrier events first (6.8 and
+         * later; before, this changes nothing) */
+        rtnl_link_get(&netlink, name, &link);
+        netlink_close(&netlink);
+    }
 }
 
 /* Runs inside a namespace that is being prepared. */

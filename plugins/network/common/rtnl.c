@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -289,16 +290,40 @@ bool rtnl_put_port(struct netlink *netlink, const char *name, uint32_t master)
     return m != NULL;
 }
 
-bool rtnl_put_port_flags(struct netlink *netlink, const char *name, bool isolated)
+/* A message with settings of a bridge's port; the caller ends both nests, data first. */
+static struct nlmsghdr *begin_port(struct netlink *netlink, const char *name,
+                                   struct nlattr **ret_info, struct nlattr **ret_data)
 {
     struct nlmsghdr *m = begin_link(netlink, RTM_NEWLINK, 0, 0, name);
+    if (m != NULL) {
+        *ret_info = mnl_attr_nest_start(m, IFLA_LINKINFO);
+        mnl_attr_put_strz(m, IFLA_INFO_SLAVE_KIND, "bridge");
+        *ret_data = mnl_attr_nest_start(m, IFLA_INFO_SLAVE_DATA);
+    }
+    return m;
+}
+
+bool rtnl_put_port_shut(struct netlink *netlink, const char *name)
+{
     struct nlattr *info, *data;
+    struct nlmsghdr *m = begin_port(netlink, name, &info, &data);
     if (m == NULL) {
         return false;
     }
-    info = mnl_attr_nest_start(m, IFLA_LINKINFO);
-    mnl_attr_put_strz(m, IFLA_INFO_SLAVE_KIND, "bridge");
-    data = mnl_attr_nest_start(m, IFLA_INFO_SLAVE_DATA);
+    mnl_attr_put_u8(m, IFLA_BRPORT_STATE, BR_STATE_DISABLED);
+    mnl_attr_put(m, IFLA_BRPORT_FLUSH, 0, NULL);
+    mnl_attr_nest_end(m, data);
+    mnl_attr_nest_end(m, info);
+    return true;
+}
+
+bool rtnl_put_port_flags(struct netlink *netlink, const char *name, bool isolated)
+{
+    struct nlattr *info, *data;
+    struct nlmsghdr *m = begin_port(netlink, name, &info, &data);
+    if (m == NULL) {
+        return false;
+    }
     mnl_attr_put_u8(m, IFLA_BRPORT_MODE, 1); /* hairpin: a container reaches its own published
                                               * ports */
     mnl_attr_put_u8(m, IFLA_BRPORT_ISOLATED, isolated);
@@ -471,11 +496,13 @@ int rtnl_endpoint_configure(struct netlink *netlink, const char *current,
         }
         rtnl_put_rename(netlink, link.index, endpoint->interface);
     }
-    if (rtnl_mac_is_set(endpoint->mac) && memcmp(link.mac, endpoint->mac, 6) != 0) {
-        rtnl_put_mac(netlink, link.index, endpoint->mac);
-    }
+    /* the MAC after the address: with arp_notify the kernel then announces the two together, and
+     * nobody goes on with what he knows of the address's last owner */
     if (endpoint->ipv4.family != 0) {
         rtnl_put_address(netlink, link.index, &endpoint->ipv4, false);
+    }
+    if (rtnl_mac_is_set(endpoint->mac) && memcmp(link.mac, endpoint->mac, 6) != 0) {
+        rtnl_put_mac(netlink, link.index, endpoint->mac);
     }
     if ((link.flags & IFF_UP) == 0) {
         rtnl_put_flags(netlink, link.index, IFF_UP, IFF_UP);

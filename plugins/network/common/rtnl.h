@@ -57,6 +57,9 @@ struct rtnl_veth {
 bool rtnl_put_veth(struct netlink *netlink, const struct rtnl_veth *veth);
 /* Makes an interface a port of the bridge with our port flags. */
 bool rtnl_put_port(struct netlink *netlink, const char *name, uint32_t master);
+/* Shuts a port of a bridge: nothing in, nothing out, its addresses forgotten. Unlike taking the
+ * interface down this waits for nothing inside the kernel. */
+bool rtnl_put_port_shut(struct netlink *netlink, const char *name);
 bool rtnl_put_port_flags(struct netlink *netlink, const char *name, bool isolated);
 
 /* Adds (or with remove, deletes) an address; the prefix length is the address's. */
