@@ -28,6 +28,12 @@ int32_t berth_image_pull(struct berth_cli *cli, const char *image, const char *p
 /* Adds what --since and --until say as seconds with a fraction; nothing for "". */
 void berth_query_add_time(struct berth_buffer *target, const char *key, const char *text);
 
+/* What `version` and `info` say about us, as members of client. */
+void berth_version_client(struct berth_cli *cli, struct json_object *client);
+/* Rows of lists, for `system df` too. The caller's. */
+struct json_object *berth_ps_row(struct json_object *container, bool trunc);
+struct json_object *berth_volume_row(struct json_object *volume);
+
 /* containers */
 extern const struct berth_command berth_command_attach;
 extern const struct berth_command berth_command_commit;

@@ -133,7 +133,7 @@ static void set_size(struct json_object *row, struct json_object *container)
     berth_json_set(row, "Size", text);
 }
 
-static struct json_object *make_row(struct json_object *container, bool trunc)
+struct json_object *berth_ps_row(struct json_object *container, bool trunc)
 {
     AUTO_BUFFER struct berth_buffer ports = BERTH_BUFFER_INIT;
     char text[80];
@@ -231,8 +231,8 @@ static int run_ps(struct berth_cli *cli)
     }
     struct json_object *rows = json_object_new_array();
     for (size_t i = 0; i < json_object_array_length(containers); i++) {
-        json_object_array_add(rows, make_row(json_object_array_get_idx(containers, i),
-                                             !berth_flags_bool(flags, "no-trunc")));
+        json_object_array_add(rows, berth_ps_row(json_object_array_get_idx(containers, i),
+                                                 !berth_flags_bool(flags, "no-trunc")));
     }
     int code = berth_listing_print(cli, &listing, rows);
     json_object_put(rows);

@@ -11,10 +11,15 @@
 #include "base/size.h"
 #include "cli/run_flags.h"
 
+bool berth_parse_address(const char *text, unsigned char ret_bytes[16])
+{
+    return inet_pton(AF_INET, text, ret_bytes) == 1 || inet_pton(AF_INET6, text, ret_bytes) == 1;
+}
+
 bool berth_is_address(const char *text)
 {
-    unsigned char bytes[sizeof(struct in6_addr)];
-    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+    unsigned char bytes[16];
+    return berth_parse_address(text, bytes);
 }
 
 int32_t berth_check_add_host(const char *value, berth_error *err)

@@ -50,9 +50,9 @@ int32_t berth_body_restart(const char *policy, struct json_object *body, const c
 /* --cpus as billionths. */
 int32_t berth_body_cpus(const char *text, int64_t *ret_nano, berth_error *err);
 
-/* Reads NAME=VALUE lines; a NAME alone takes its value from our environment, if it is set there.
- * `any_name`: a name alone is kept with an empty value (labels). Appends to lines. */
-int32_t berth_read_pairs(const char *path, bool any_name, struct berth_strv *lines,
+/* Reads NAME=VALUE lines and appends them to lines. A NAME alone takes its value from our
+ * environment, if asked for and set there, and is dropped otherwise. */
+int32_t berth_read_pairs(const char *path, bool from_environment, struct berth_strv *lines,
                          berth_error *err);
 
 /* Checks of flag values while they are parsed. */
@@ -74,7 +74,12 @@ int32_t berth_check_sysctl(const char *value, berth_error *err);
 int32_t berth_check_ulimit(const char *value, berth_error *err);
 int32_t berth_check_weight(const char *value, berth_error *err);
 
-/* An IPv4 or IPv6 address. */
+/* An IPv4 or IPv6 address; ret_bytes gets its 4 or 16 bytes. */
+bool berth_parse_address(const char *text, unsigned char ret_bytes[16]);
 bool berth_is_address(const char *text);
+
+/* KEY=VALUE values of a flag into the object at a path. */
+void berth_body_pairs(const struct berth_flags *flags, const char *flag, const char *path,
+                      struct json_object *body);
 
 #endif

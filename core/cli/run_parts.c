@@ -37,8 +37,8 @@ static int32_t read_file(const char *path, struct berth_buffer *text, berth_erro
 }
 
 /* One line of an env or label file. */
-static int32_t take_line(const char *path, char *line, bool any_name, struct berth_strv *lines,
-                         berth_error *err)
+static int32_t take_line(const char *path, char *line, bool from_environment,
+                         struct berth_strv *lines, berth_error *err)
 {
     while (isspace((unsigned char)*line)) {
         line++;
@@ -59,17 +59,17 @@ static int32_t take_line(const char *path, char *line, bool any_name, struct ber
         return berth_error_set(err, BERTH_E_INVALID, 0,
                                "invalid env file (%s): no variable name on line '%s'", path, line);
     }
-    if (*equal == '=' || any_name) {
+    if (*equal == '=') {
         return berth_strv_add(lines, line) ? 0 : berth_error_no_memory(err);
     }
-    const char *value = getenv(line);
+    const char *value = from_environment ? getenv(line) : NULL;
     if (value != NULL && !berth_strv_addf(lines, "%s=%s", line, value)) {
         return berth_error_no_memory(err);
     }
     return 0;
 }
 
-int32_t berth_read_pairs(const char *path, bool any_name, struct berth_strv *lines,
+int32_t berth_read_pairs(const char *path, bool from_environment, struct berth_strv *lines,
                          berth_error *err)
 {
     AUTO_BUFFER struct berth_buffer text = BERTH_BUFFER_INIT;
@@ -85,7 +85,7 @@ int32_t berth_read_pairs(const char *path, bool any_name, struct berth_strv *lin
             end--;
         }
         *end = '\0';
-        code = take_line(path, at, any_name, lines, err);
+        code = take_line(path, at, from_environment, lines, err);
         at = next;
     }
     return code;
@@ -93,11 +93,11 @@ int32_t berth_read_pairs(const char *path, bool any_name, struct berth_strv *lin
 
 /* Files first, then flags, so that flags win. */
 static int32_t collect_pairs(const struct berth_flags *flags, const char *flag, const char *files,
-                             bool any_name, struct berth_strv *pairs, berth_error *err)
+                             bool from_environment, struct berth_strv *pairs, berth_error *err)
 {
     const struct berth_strv *paths = berth_flags_list(flags, files);
     for (size_t i = 0; i < paths->count; i++) {
-        int32_t code = berth_read_pairs(paths->items[i], any_name, pairs, err);
+        int32_t code = berth_read_pairs(paths->items[i], from_environment, pairs, err);
         if (code != 0) {
             return code;
         }
@@ -109,7 +109,7 @@ int32_t berth_body_environment(const struct berth_flags *flags, struct json_obje
                                berth_error *err)
 {
     AUTO_STRV struct berth_strv pairs = {0};
-    int32_t code = collect_pairs(flags, "env", "env-file", false, &pairs, err);
+    int32_t code = collect_pairs(flags, "env", "env-file", true, &pairs, err);
     for (size_t i = 0; code == 0 && i < pairs.count; i++) {
         struct json_object *list = berth_body_array(body, "Env");
         const char *name = pairs.items[i];
@@ -128,7 +128,7 @@ int32_t berth_body_labels(const struct berth_flags *flags, struct json_object *b
                           berth_error *err)
 {
     AUTO_STRV struct berth_strv pairs = {0};
-    int32_t code = collect_pairs(flags, "label", "label-file", true, &pairs, err);
+    int32_t code = collect_pairs(flags, "label", "label-file", false, &pairs, err);
     for (size_t i = 0; code == 0 && i < pairs.count; i++) {
         char *equal = strchr(pairs.items[i], '=');
         const char *value = equal != NULL ? equal + 1 : "";
@@ -274,16 +274,17 @@ static void add_limits(const struct berth_flags *flags, struct json_object *body
 
 static void add_ulimits(const struct berth_flags *flags, struct json_object *body)
 {
-    const struct berth_strv *list = berth_flags_list(flags, "ulimit");
-    for (size_t i = 0; i < list->count; i++) {
-        const char *equal = strchr(list->items[i], '=');
+    AUTO_STRV struct berth_strv list = {0};
+    berth_strv_extend(&list, berth_flags_list(flags, "ulimit"));
+    berth_strv_sort(&list);
+    for (size_t i = 0; i < list.count; i++) {
+        const char *equal = strchr(list.items[i], '=');
         const char *colon = strchr(equal, ':');
         struct json_object *limit = json_object_new_object();
         int64_t soft = strtoll(equal + 1, NULL, 10);
         int64_t hard = colon != NULL ? strtoll(colon + 1, NULL, 10) : soft;
         json_object_object_add(
-            limit, "Name",
-            json_object_new_string_len(list->items[i], (int)(equal - list->items[i])));
+            limit, "Name", json_object_new_string_len(list.items[i], (int)(equal - list.items[i])));
         json_object_object_add(limit, "Hard", json_object_new_int64(hard));
         json_object_object_add(limit, "Soft", json_object_new_int64(soft));
         json_object_array_add(berth_body_array(body, "HostConfig/Ulimits"), limit);

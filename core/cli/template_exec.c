@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "cli/template_internal.h"
@@ -104,6 +105,24 @@ static int32_t absent_member(const struct run *run, const struct operand *operan
     return 0;
 }
 
+/* A member by its name; else by its name in another case, since Go's fields (ID, APIVersion) are
+ * spelled differently from their JSON (Id, ApiVersion). */
+static bool find_member(struct json_object *object, const char *name,
+                        struct json_object **ret_value)
+{
+    if (json_object_object_get_ex(object, name, ret_value)) {
+        return true;
+    }
+    json_object_object_foreach(object, key, value)
+    {
+        if (strcasecmp(key, name) == 0) {
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One ".Name" of a chain; takes `from` over. */
 static int32_t member(struct run *run, const struct operand *operand, size_t index,
                       struct value *from, berth_error *err)
@@ -115,7 +134,7 @@ static int32_t member(struct run *run, const struct operand *operand, size_t ind
     int32_t code = 0;
     char sentence[200];
     if (json_object_is_type(from->json, json_type_object)) {
-        if (json_object_object_get_ex(from->json, name, &found)) {
+        if (find_member(from->json, name, &found)) {
             const char *nil_text = berth_template_absent(name);
             result = (struct value){json_object_get(found), nil_text != NULL ? nil_text : "[]"};
         } else if (run->source->method == NULL ||

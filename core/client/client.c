@@ -75,7 +75,7 @@ static int32_t connect_new(struct berth_client *client, struct berth_http_client
                            berth_error *err)
 {
     int fd = -1;
-    int32_t code = berth_client_dial(client, &fd, err);
+    int32_t code = berth_client_connect(client, &fd, err);
     if (code != 0) {
         return code;
     }

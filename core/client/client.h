@@ -57,6 +57,9 @@ const struct berth_endpoint *berth_client_endpoint(const struct berth_client *cl
 /* The version that requests are made in now. Borrowed until the next request. */
 const char *berth_client_version(const struct berth_client *client);
 
+/* A new connection to the daemon for the caller's own use; the fd is the caller's. */
+int32_t berth_client_connect(struct berth_client *client, int *ret_fd, berth_error *err);
+
 /* Sends a request and waits for the answer's head. A status of 400 and more is an error with the
  * daemon's own message after "Error response from daemon: ", its class from the status. *ret_reply
  * is the caller's: berth_reply_done(). Blocks. */

@@ -19,10 +19,6 @@ struct berth_client {
     struct berth_driver *transport; /* of the endpoint's scheme; NULL until the first dial */
 };
 
-/* Connects through the driver of the endpoint's scheme, loaded on the first call; the fd is the
- * caller's. */
-int32_t berth_client_dial(struct berth_client *client, int *ret_fd, berth_error *err);
-
 /* Takes a reusable connection for the next request (or closes it, when one waits already). */
 void berth_client_keep(struct berth_client *client, struct berth_http_client *http);
 

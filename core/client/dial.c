@@ -39,7 +39,7 @@ static int32_t open_driver(struct berth_client *client, berth_error *err)
                                  &client->transport, err);
 }
 
-int32_t berth_client_dial(struct berth_client *client, int *ret_fd, berth_error *err)
+int32_t berth_client_connect(struct berth_client *client, int *ret_fd, berth_error *err)
 {
     berth_error reason = BERTH_ERROR_INIT;
     const char *host = client->endpoint.host;
