@@ -27,16 +27,16 @@ const char *berth_linux_capability_name(unsigned int number);
 /* The number of "CHOWN", "CAP_CHOWN" or "cap_chown"; -1 when unknown. */
 int berth_linux_capability_parse(const char *name);
 
-/* Docker's rule for --cap-add and --cap-drop over a base set, ALL included: with ALL added,
- * everything but the dropped; with ALL dropped, only the added; else base - drop + add.
- * privileged: everything available. INVALID: `invalid CapAdd: unknown capability: "X"`, or one
- * added by name that this process does not have itself. What the base has and we lack is dropped.
- */
 struct berth_linux_capability_request {
     const struct berth_strv *add, *drop; /* may be NULL */
     uint64_t base;                       /* berth_linux_capability_default */
     int privileged;
 };
+/* Docker's rule for --cap-add and --cap-drop over a base set, ALL included: with ALL added,
+ * everything but the dropped; with ALL dropped, only the added; else base - drop + add.
+ * privileged: everything available. INVALID: `invalid CapAdd: unknown capability: "X"`, or one
+ * added by name that this process does not have itself. What the base has and we lack is dropped.
+ */
 int berth_linux_capability_set(const struct berth_linux_capability_request *request,
                                uint64_t *ret_set, berth_error *err);
 

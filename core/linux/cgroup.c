@@ -111,18 +111,16 @@ static bool known_option(const char *option)
 /* "rw,cpu,cpuacct" to "cpu,cpuacct"; "rw,xattr,name=systemd" to "systemd". */
 static char *controllers_of(char *options)
 {
-    char text[256] = "";
+    AUTO_STRV struct berth_strv names = {0};
     char *rest = NULL;
-    size_t used = 0;
 
     for (char *o = strtok_r(options, ",\n", &rest); o != NULL; o = strtok_r(NULL, ",\n", &rest)) {
         const char *name = strncmp(o, "name=", 5) == 0 ? o + 5 : o;
-        if (known_option(o) && used + strlen(name) + 2 < sizeof(text)) {
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used == 0 ? "" : ",",
-                                     name);
+        if (known_option(o) && !berth_strv_add(&names, name)) {
+            return NULL;
         }
     }
-    return strdup(text);
+    return berth_strv_join(&names, ",");
 }
 
 static int add_hierarchy(struct berth_linux_cgroups *g, const char *mount, char *options)
@@ -155,11 +153,18 @@ static int add_hierarchy(struct berth_linux_cgroups *g, const char *mount, char 
 /* One line of /proc/self/mountinfo, proc(5): "... root mount options ... - type source options" */
 static int take_mount(struct berth_linux_cgroups *g, char *line, char **v2_mount)
 {
-    char root[LINE_SIZE], mount[LINE_SIZE];
     char *dash = strstr(line, " - ");
     char *rest = NULL;
 
-    if (dash == NULL || sscanf(line, "%*s %*s %*s %8191s %8191s", root, mount) != 2) {
+    if (dash == NULL) {
+        return 0;
+    }
+    *dash = 0;
+    char *mount = strtok_r(line, " ", &rest);
+    for (int field = 1; field < 5 && mount != NULL; field++) {
+        mount = strtok_r(NULL, " ", &rest);
+    }
+    if (mount == NULL) {
         return 0;
     }
     char *type = strtok_r(dash + 3, " ", &rest);

@@ -35,7 +35,9 @@ struct berth_linux_cgroups {
 /* Finds out from /proc/self/mountinfo, /proc/self/cgroup and cgroup.controllers. None mounted is
  * not an error (version 0). *ret: berth_linux_cgroups_done(). */
 int berth_linux_cgroups_detect(struct berth_linux_cgroups *ret, berth_error *err);
+/* Frees it; NULL is fine. */
 void berth_linux_cgroups_done(struct berth_linux_cgroups *cgroups);
+/* Whether a controller can be used: "memory", "blkio" (v1), "io" (v2). */
 bool berth_linux_cgroups_has(const struct berth_linux_cgroups *cgroups, const char *controller);
 
 struct berth_linux_device_rate {
@@ -102,14 +104,15 @@ int berth_linux_cgroup_plan_devices(const struct berth_linux_cgroups *cgroups,
                                     struct berth_linux_cgroup_plan *plan, berth_error *err);
 /* Docker's default device rules, for both versions: "c *:* m", "b *:* m", "c 1:3 rwm", ... */
 extern const char *const berth_linux_device_rules_default[];
-/* "c 10:* rwm" to its parts: type 'a' 'b' 'c', -1 for "*", access bits 1 mknod 2 read 4 write. */
 struct berth_linux_device_rule {
-    char type;
-    int64_t major, minor;
-    uint32_t access;
+    char type;            /* 'a', 'b' or 'c' */
+    int64_t major, minor; /* -1 for "*" */
+    uint32_t access;      /* bits 1 mknod 2 read 4 write */
 };
+/* "c 10:* rwm" to its parts. INVALID: "invalid device cgroup rule format: '...'". */
 int berth_linux_device_rule_parse(const char *text, struct berth_linux_device_rule *ret,
                                   berth_error *err);
+/* Frees what a plan owns; NULL is fine. */
 void berth_linux_cgroup_plan_done(struct berth_linux_cgroup_plan *plan);
 
 /* Makes the parents that berth-shim should find (v2: enables the controllers on the way; v1:
@@ -157,6 +160,7 @@ struct berth_linux_cgroup_stats {
 int berth_linux_cgroup_stats(const struct berth_linux_cgroups *cgroups,
                              const struct berth_linux_cgroup_plan *plan,
                              struct berth_linux_cgroup_stats *ret, berth_error *err);
+/* Frees what stats own; NULL is fine. */
 void berth_linux_cgroup_stats_done(struct berth_linux_cgroup_stats *stats);
 
 #endif

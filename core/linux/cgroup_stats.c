@@ -81,30 +81,44 @@ static struct berth_linux_device_io *device_of(struct berth_linux_cgroup_stats *
 
 /* ---- version 1 ------------------------------------------------------------------------------ */
 
+/* "8:16 " at the start of a line; returns what follows or NULL. */
+static char *take_device(char *line, uint32_t *ret_major, uint32_t *ret_minor)
+{
+    char *end;
+
+    *ret_major = (uint32_t)strtoul(line, &end, 10);
+    if (end == line || *end != ':') {
+        return NULL;
+    }
+    line = end + 1;
+    *ret_minor = (uint32_t)strtoul(line, &end, 10);
+    return end == line || *end != ' ' ? NULL : end + 1;
+}
+
 /* Lines "8:0 Read 4096"; bytes and operations have a file each. */
 static int read_blkio_file(const char *dir, const char *file, int operations, char *text,
                            struct berth_linux_cgroup_stats *stats)
 {
-    unsigned int major, minor;
-    unsigned long long value;
-    char kind[16];
+    uint32_t major, minor;
+    char *rest = NULL;
 
     if (cgroup_read(dir, file, text, TEXT_SIZE) < 0) {
         return 0;
     }
-    for (const char *line = text; line != NULL && *line != 0;) {
-        if (sscanf(line, "%u:%u %15s %llu", &major, &minor, kind, &value) == 4 &&
-            (strcmp(kind, "Read") == 0 || strcmp(kind, "Write") == 0)) {
-            struct berth_linux_device_io *d = device_of(stats, major, minor);
-            if (d == NULL) {
-                return -1;
-            }
-            uint64_t *slot = kind[0] == 'R' ? (operations ? &d->read_ops : &d->read_bytes)
-                                            : (operations ? &d->write_ops : &d->write_bytes);
-            *slot = value;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char *at = take_device(line, &major, &minor);
+        int reading = at != NULL && strncmp(at, "Read ", 5) == 0;
+        if (at == NULL || (!reading && strncmp(at, "Write ", 6) != 0)) {
+            continue;
         }
-        line = strchr(line, '\n');
-        line = line == NULL ? NULL : line + 1;
+        struct berth_linux_device_io *d = device_of(stats, major, minor);
+        if (d == NULL) {
+            return -1;
+        }
+        uint64_t *slot = reading ? (operations ? &d->read_ops : &d->read_bytes)
+                                 : (operations ? &d->write_ops : &d->write_bytes);
+        *slot = strtoull(at + (reading ? 5 : 6), NULL, 10);
     }
     return 0;
 }
@@ -168,9 +182,23 @@ static int read_v1(const struct berth_linux_cgroup_plan *plan, char *text,
 
 /* ---- version 2 ------------------------------------------------------------------------------ */
 
+/* The number after "name=" in a line, 0 when it is not there. */
+static uint64_t named(const char *line, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *at = line; (at = strstr(at, name)) != NULL; at += n) {
+        if (at[n] == '=' && (at == line || at[-1] == ' ')) {
+            return strtoull(at + n + 1, NULL, 10);
+        }
+    }
+    return 0;
+}
+
 /* Lines "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0" */
 static int read_io_v2(const char *dir, char *text, struct berth_linux_cgroup_stats *stats)
 {
+    uint32_t major, minor;
     char *rest = NULL;
 
     if (cgroup_read(dir, "io.stat", text, TEXT_SIZE) < 0) {
@@ -178,20 +206,18 @@ static int read_io_v2(const char *dir, char *text, struct berth_linux_cgroup_sta
     }
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        unsigned int major, minor;
-        unsigned long long rb = 0, wb = 0, ro = 0, wo = 0;
-        if (sscanf(line, "%u:%u rbytes=%llu wbytes=%llu rios=%llu wios=%llu", &major, &minor, &rb,
-                   &wb, &ro, &wo) < 3) {
+        const char *at = take_device(line, &major, &minor);
+        if (at == NULL) {
             continue;
         }
         struct berth_linux_device_io *d = device_of(stats, major, minor);
         if (d == NULL) {
             return -1;
         }
-        d->read_bytes = rb;
-        d->write_bytes = wb;
-        d->read_ops = ro;
-        d->write_ops = wo;
+        d->read_bytes = named(at, "rbytes");
+        d->write_bytes = named(at, "wbytes");
+        d->read_ops = named(at, "rios");
+        d->write_ops = named(at, "wios");
     }
     return 0;
 }

@@ -21,14 +21,14 @@ enum {
 int berth_linux_mount_clone(int dir, const char *path, uint32_t flags, int *ret_fd,
                             berth_error *err);
 
-/* A new detached file system: type, source (NULL: none), options "key=value" or "flag" terminated
- * by NULL (may be NULL), attributes MOUNT_ATTR_*. */
 struct berth_linux_mount_new {
     const char *type;
-    const char *source;
-    const char *const *options;
-    uint64_t attributes;
+    const char *source;         /* NULL: none */
+    const char *const *options; /* "key=value" or "flag", ended by NULL; may be NULL */
+    uint64_t attributes;        /* MOUNT_ATTR_* */
 };
+/* A new detached file system. UNSUPPORTED or NOT_FOUND: the kernel does not know the type; INVALID:
+ * it refuses an option. */
 int berth_linux_mount_new(const struct berth_linux_mount_new *request, int *ret_fd,
                           berth_error *err);
 

@@ -41,8 +41,6 @@ int berth_linux_path_trash(int dir, const char *name, int trash, char *ret_name,
 
 enum { BERTH_LINUX_WRITE_FSYNC = 1u << 0 /* file before the rename, directory after it */ };
 
-/* Replaces name in dir atomically (temporary file and rename). On failure the old one stays and
- * the temporary is gone. */
 struct berth_linux_file {
     int dir;
     const char *name;
@@ -51,6 +49,8 @@ struct berth_linux_file {
     mode_t mode;
     uint32_t flags; /* BERTH_LINUX_WRITE_* */
 };
+/* Replaces name in dir atomically (temporary file and rename). On failure the old one stays and
+ * the temporary is gone. */
 int berth_linux_file_replace(const struct berth_linux_file *file, berth_error *err);
 
 /* Reads a whole file beneath dir of at most limit bytes; *ret_data is malloc'd, NUL-terminated

@@ -150,16 +150,24 @@ static int has_word(const char *list, const char *word)
     return 0;
 }
 
+/* "6.1.0-13" or "4.8" to 6001 or 4008; 0 when it is no version. */
+static unsigned long version_number(const char *text)
+{
+    char *end;
+    unsigned long major = strtoul(text, &end, 10);
+
+    if (end == text || *end != '.') {
+        return 0;
+    }
+    return major * 1000 + strtoul(end + 1, NULL, 10);
+}
+
 static int kernel_at_least(const char *version)
 {
     struct utsname name;
-    unsigned int major = 0, minor = 0, wanted_major = 0, wanted_minor = 0;
+    unsigned long wanted = version_number(version);
 
-    if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2 ||
-        sscanf(version, "%u.%u", &wanted_major, &wanted_minor) != 2) {
-        return 0;
-    }
-    return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
+    return uname(&name) == 0 && wanted != 0 && version_number(name.release) >= wanted;
 }
 
 static int applies(const struct compiler *c, const struct seccomp_rule *r)

@@ -92,6 +92,7 @@ struct k_cap_data {
     uint32_t effective, permitted, inheritable;
 };
 
+/* open_tree(2), close-on-exec. */
 static inline int k_open_tree(int dir, const char *path, unsigned int flags)
 {
     return (int)syscall(NR_OPEN_TREE, dir, path, flags | O_CLOEXEC);
@@ -103,11 +104,13 @@ static inline int k_move_mount(int from, int to)
     return (int)syscall(NR_MOVE_MOUNT, from, "", to, "", K_MOVE_EMPTY);
 }
 
+/* mount_setattr(2) of the mount that fd is. */
 static inline int k_mount_setattr(int fd, unsigned int flags, const struct k_mount_attr *attr)
 {
     return (int)syscall(NR_MOUNT_SETATTR, fd, "", flags | K_AT_EMPTY_PATH, attr, sizeof(*attr));
 }
 
+/* openat2(2). */
 static inline int k_openat2(int dir, const char *path, const struct k_open_how *how)
 {
     return (int)syscall(NR_OPENAT2, dir, path, how, sizeof(*how));

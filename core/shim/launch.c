@@ -24,6 +24,11 @@
 #define OPEN_TREE_CLONE 1
 #endif
 
+#ifdef __SANITIZE_ADDRESS__
+enum { KEEP_FROM = 2 };
+#else
+enum { KEEP_FROM = 3 };
+#endif
 enum { CONTROL_FD = 3 }; /* the number the shim finds its control socket at */
 
 int berth_shim_program_open(const char *path, int *ret_fd, berth_error *err)
@@ -56,6 +61,11 @@ static int spawn_setup(posix_spawn_file_actions_t *actions, posix_spawnattr_t *a
     sigaddset(&ignored, SIGHUP);
     sigaddset(&ignored, SIGCHLD);
     int result = posix_spawn_file_actions_adddup2(actions, child, CONTROL_FD);
+    /* It outlives the daemon: it must not hold the daemon's own streams open. A sanitizer's report
+     * is worth more. */
+    for (int i = 0; result == 0 && i < KEEP_FROM; i++) {
+        result = posix_spawn_file_actions_addopen(actions, i, "/dev/null", O_RDWR, 0);
+    }
     if (result == 0) {
         result = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
                                                     POSIX_SPAWN_SETSID);

@@ -467,15 +467,15 @@ size_t berth_shim_arena_size(size_t length);
  * socketpair. The fds stay the caller's. */
 int berth_shim_spec_send(int socket, const struct berth_shim_spec *spec, berth_error *err);
 
-/* Sends one message with data (may be NULL) and fds (may be NULL, at most BERTH_SHIM_FDS_CHUNK).
- * flags: MSG_DONTWAIT or 0; SIGPIPE is never raised. Fails with UNAVAILABLE (would block:
- * sys_errno EAGAIN; peer gone: EPIPE), INTERNAL. */
 struct berth_shim_payload {
     const void *data;
     size_t length;
     const int *fds;
     uint32_t fd_count;
 };
+/* Sends one message with data (may be NULL) and fds (may be NULL, at most BERTH_SHIM_FDS_CHUNK).
+ * flags: MSG_DONTWAIT or 0; SIGPIPE is never raised. Fails with UNAVAILABLE (would block:
+ * sys_errno EAGAIN; peer gone: EPIPE), INTERNAL. */
 int berth_shim_message_send(int socket, const struct berth_shim_message *message,
                             const struct berth_shim_payload *payload, int flags, berth_error *err);
 

@@ -148,6 +148,7 @@ const char *shim_keep(const char *text);
 /* Reports a failure over the status socket and ends the child. */
 _Noreturn void child_fail(const struct setup *c, uint32_t stage, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Everything between clone and execve. */
 _Noreturn void child_run(struct setup *c);
 
 /* mount.c */

@@ -55,7 +55,7 @@ static void links_stay_inside(void **state)
     put(etc, "passwd", "inside");
     assert_int_equal(symlinkat("/etc/passwd", a.dir, "absolute"), 0);
     assert_int_equal(symlinkat("../../../../../etc/passwd", a.dir, "climbing"), 0);
-    assert_int_equal(symlinkat("/proc/self/root/etc/passwd", a.dir, "magic"), 0);
+    assert_int_equal(symlinkat("/proc/self/exe", a.dir, "magic"), 0);
     static const char *const good[] = {"absolute", "climbing", "/etc/passwd", "../etc/passwd"};
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(berth_linux_path_open(a.dir, good[i], O_RDONLY, 0, &fd, NULL), 0);
