@@ -23,7 +23,7 @@ int32_t berth_api_exec_create(struct berth_http_request *request, berth_error *e
     berth_json_init(&berth_exec_config_table, &config);
     int32_t rc = berth_api_body(request, &berth_exec_config_table, &config, err);
     if (rc == 0 && config.cmd.count == 0) {
-        rc = berth_error_set(err, BERTH_E_INVALID, 0, "no exec command specified");
+        rc = berth_error_set(err, BERTH_E_INVALID, 0, "No exec command specified");
     }
     if (rc == 0) {
         rc = berth_container_exec_create(berth_api_containers(request), REF(request), &config, &id,

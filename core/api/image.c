@@ -113,7 +113,7 @@ struct metadata {
 struct image_inspect {
     char *id;
     struct berth_strv repo_tags, repo_digests;
-    char *parent, *comment, *created, *docker_version, *author;
+    char *parent, *comment, *created, *container, *docker_version, *author;
     struct berth_container_config *config;
     char *architecture, *variant, *os, *os_version;
     int64_t size;
@@ -174,6 +174,7 @@ static const struct berth_json_field inspect_fields[] = {
     BERTH_JSON_VERSIONED(struct image_inspect, parent, "Parent", STRING, 0, 0, 151),
     INSPECT(comment, "Comment", STRING, 0),
     INSPECT(created, "Created", STRING, OMIT),
+    BERTH_JSON_VERSIONED(struct image_inspect, container, "Container", STRING, 0, 0, 144),
     BERTH_JSON_VERSIONED(struct image_inspect, docker_version, "DockerVersion", STRING, 0, 0, 151),
     INSPECT(author, "Author", STRING, 0),
     INSPECT_CONFIG(0, 149, &berth_container_config_table),
@@ -206,6 +207,7 @@ int32_t berth_api_image_inspect(struct berth_http_request *request, berth_error 
         .parent = borrow(image->parent),
         .comment = config->comment,
         .created = config->created,
+        .container = config->container,
         .docker_version = config->docker_version,
         .author = config->author,
         .config = (struct berth_container_config *)(uintptr_t)&config->config,

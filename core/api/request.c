@@ -89,7 +89,7 @@ int32_t berth_api_body_json(struct berth_http_request *request, bool optional,
                                "invalid JSON: got EOF while reading request body");
     }
     struct json_object *json = NULL;
-    int32_t rc = berth_json_parse(body, length, "JSON", &json, err);
+    int32_t rc = berth_json_parse(body, length, "request body", &json, err);
     if (rc == 0 && json == NULL && !optional) {
         rc = berth_error_set(err, BERTH_E_INVALID, 0, "invalid JSON: the request body is null");
     }

@@ -2,6 +2,7 @@
  *
  * The engine's share of the daemon's settings.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +35,15 @@ static const char *initial_image(const struct berth_daemon_config *config)
     return path[0] == '\0' || absent ? NULL : path;
 }
 
+/* A build tree names its own shim in the environment, which the engine reads. */
+static const char *shim_path(const struct berth_daemon_config *config)
+{
+    if (config->shim_path != NULL) {
+        return config->shim_path;
+    }
+    return getenv("BERTH_SHIM") != NULL ? NULL : BERTH_SHIM_PATH;
+}
+
 int32_t berth_daemon_config_engine(const struct berth_daemon_config *config,
                                    struct berth_engine_config *ret_engine, berth_error *err)
 {
@@ -44,7 +54,7 @@ int32_t berth_daemon_config_engine(const struct berth_daemon_config *config,
         .storage_options = config->storage_opts,
         .plugin_paths = config->plugin_paths,
         .plugin_dir = BERTH_PLUGIN_DIR,
-        .shim_path = config->shim_path,
+        .shim_path = shim_path(config),
         .initial_image = initial_image(config),
         .cgroup_parent = config->cgroup_parent,
         .log_driver = config->log_driver,
