@@ -139,39 +139,52 @@ static int receive_status(struct shim *s, struct status *status, int *ret_fd)
     return n > 0 ? 2 : 0;
 }
 
-/* The child's end of the socket closes when it executes the command. */
-static void status_event(struct shim *s, uint32_t slot, uint32_t events)
+/* The child will say no more: it runs its command, or it told why not, or it was killed. */
+static void status_ended(struct shim *s, const struct status *failure)
+{
+    static const struct status killed = {
+        .kind = STATUS_FAILED,
+        .stage = BERTH_SHIM_STAGE_EXEC,
+        .exit_code = 125,
+        .text = "the container's first process was killed before it could start (is the memory "
+                "limit too low?)"};
+
+    loop_remove(s, s->status_fd);
+    close(s->status_fd);
+    s->status_fd = -1;
+    if (failure != NULL || !s->told_execing) {
+        start_failed(s, failure != NULL ? failure : &killed);
+    }
+    started(s);
+}
+
+/* The child's end of the socket closes when it executes the command. Returns 0 when there is
+ * nothing more to read now. */
+static int take_status(struct shim *s)
 {
     struct status status;
     int fd;
     int got = receive_status(s, &status, &fd);
 
     if (got == 1) {
-        return;
+        return 0;
     }
     if (got == 2 && status.kind == STATUS_TERMINAL && fd >= 0) {
         take_terminal(s, fd);
-        return;
+        return 1;
     }
     if (got == 2 && status.kind == STATUS_EXECING) {
         s->told_execing = 1;
-        return;
+        return 1;
     }
-    loop_remove(s, s->status_fd);
-    close(s->status_fd);
-    s->status_fd = -1;
-    if (got == 2) {
-        start_failed(s, &status);
+    status_ended(s, got == 2 ? &status : NULL);
+    return 0;
+}
+
+static void status_event(struct shim *s, uint32_t slot, uint32_t events)
+{
+    while (s->status_fd >= 0 && take_status(s)) {
     }
-    if (!s->told_execing) {
-        status = (struct status){.kind = STATUS_FAILED,
-                                 .stage = BERTH_SHIM_STAGE_EXEC,
-                                 .exit_code = 125,
-                                 .text = "the container's first process was killed before it could "
-                                         "start (is the memory limit too low?)"};
-        start_failed(s, &status);
-    }
-    started(s);
 }
 
 /* ---- end ------------------------------------------------------------------------------------ */
@@ -223,10 +236,7 @@ static void child_ended(struct shim *s, int status)
 {
     s->wait_status = status;
     if (s->status_fd >= 0) {
-        status_event(s, 0, 0); /* what it said last comes first */
-        while (s->status_fd >= 0) {
-            status_event(s, 0, 0);
-        }
+        status_ended(s, NULL); /* a stray copy of the child's end is still open somewhere */
     }
     fill_exited(s);
     cgroup_kill(&s->cgroup, SIGKILL);
@@ -242,6 +252,8 @@ static void signal_event(struct shim *s, uint32_t slot, uint32_t events)
 
     ssize_t ignored = read(s->signal_fd, &info, sizeof(info));
     (void)ignored;
+    /* What the child said last comes first, while it can still be looked up in /proc. */
+    status_event(s, 0, 0);
     /* As a subreaper we also get the orphans of containers without a PID namespace. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == s->child) {

@@ -415,6 +415,44 @@ static void a_container_killed_for_memory_says_so(void **state)
     rig_done(&r);
 }
 
+/* The second version: entered by clone3, devices ruled by a BPF program. A hybrid host's cgroup2
+ * has no controllers, but it does have these two. */
+static void cgroup2_is_entered_and_rules_devices(void **state)
+{
+    struct rig r;
+    static char path[128], file[] = "cgroup.freeze", zero[] = "0";
+    struct berth_shim_device_rule rules[] = {{1, 'c', -1, -1, 1}, {1, 'b', -1, -1, 1},
+                                             {1, 'c', 1, 3, 7},   {1, 'c', 1, 5, 2},
+                                             {1, 'c', 1, 9, 7},   {0, 'c', 1, 9, 6}};
+    struct berth_shim_cgroup_write write = {0, 0, file, zero};
+    const char *base = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0
+                           ? "/sys/fs/cgroup"
+                           : "/sys/fs/cgroup/unified";
+
+    rig_init(&r);
+    if (access(base, F_OK) != 0 || geteuid() != 0) {
+        rig_done(&r);
+        skip();
+    }
+    snprintf(path, sizeof(path), "%s/berth-test-%d/c", base, (int)getpid());
+    r.dirs[0] = (struct berth_shim_cgroup_dir){.path = path};
+    r.spec.cgroup_dir_count = 1;
+    r.spec.cgroup_version = BERTH_SHIM_CGROUP_V2;
+    r.spec.cgroup_writes = &write;
+    r.spec.cgroup_write_count = 1;
+    r.spec.device_rules = rules;
+    r.spec.device_rule_count = 6;
+    rig_shell(&r, "grep ^0: /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.events | head -1; "
+                  "echo x >/dev/null && echo null; head -c 1 /dev/zero | wc -c; "
+                  "(: >/dev/zero) 2>&1 | grep -c 'not permitted'; "
+                  "(: </dev/urandom) 2>&1 | grep -c 'not permitted'; "
+                  "(: </dev/full) 2>&1 | grep -c 'not permitted'");
+    assert_int_equal(rig_run(&r), 0);
+    assert_string_equal(rig_log(&r), "0::/\\npopulated 1\\nnull\\n1\\n1\\n1\\n1\\n");
+    assert_int_not_equal(access(path, F_OK), 0);
+    rig_done(&r);
+}
+
 /* Nothing of the shim's or the daemon's reaches the container's process. */
 static void no_fd_leaks_into_the_container(void **state)
 {
@@ -461,6 +499,7 @@ int main(void)
         cmocka_unit_test(the_daemon_can_go_and_come_back),
         cmocka_unit_test(cgroups_are_made_shown_and_removed),
         cmocka_unit_test(a_container_killed_for_memory_says_so),
+        cmocka_unit_test(cgroup2_is_entered_and_rules_devices),
         cmocka_unit_test(no_fd_leaks_into_the_container),
         cmocka_unit_test(the_shim_cannot_be_written_from_inside),
     };
