@@ -4,7 +4,6 @@
  */
 #include "base/time.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +72,7 @@ bool berth_duration_parse(const char *text, int64_t *ret_nanoseconds)
     if (total >= (double)INT64_MAX) {
         return false;
     }
-    *ret_nanoseconds = sign * llround(total);
+    *ret_nanoseconds = sign * (int64_t)(total + 0.5); /* rounded; libm is not worth loading */
     return true;
 }
 

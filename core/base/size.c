@@ -6,7 +6,6 @@
 
 #include "base/string.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,9 @@ bool berth_size_parse(const char *text, int64_t *ret_bytes)
     unit += *unit == ' ';
     const char *prefix = *unit != '\0' ? strchr(prefixes, *unit | 0x20) : NULL;
     if (prefix != NULL) {
-        value *= pow(1024, (double)(prefix - prefixes + 1));
+        for (const char *at = prefixes; at <= prefix; at++) {
+            value *= 1024; /* no pow(): loading libm costs the CLI a tenth of its start */
+        }
         unit++;
         unit += *unit == 'i' && (unit[1] | 0x20) == 'b';
     }

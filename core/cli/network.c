@@ -122,10 +122,12 @@ static bool in_subnet(const char *address, const char *subnet)
     unsigned char a[16] = {0}, s[16] = {0};
     AUTO_FREE char *network = strndup(subnet, strcspn(subnet, "/"));
     AUTO_FREE char *host = strndup(address, strcspn(address, "/"));
-    int bits = subnet[strcspn(subnet, "/")] == '/' ? atoi(strchr(subnet, '/') + 1) : 0;
+    const char *slash = strchr(subnet, '/');
+    int64_t bits = 0;
     bool six = strchr(subnet, ':') != NULL;
-    if (network == NULL || host == NULL || six != (strchr(address, ':') != NULL) ||
-        !berth_parse_address(network, s) || !berth_parse_address(host, a)) {
+    if (network == NULL || host == NULL || slash == NULL || !berth_str_to_int64(slash + 1, &bits) ||
+        six != (strchr(address, ':') != NULL) || !berth_parse_address(network, s) ||
+        !berth_parse_address(host, a)) {
         return false;
     }
     for (int i = 0; i < bits && i < (six ? 128 : 32); i++) {

@@ -70,8 +70,8 @@ static void add_binding(const char *before, struct json_object *binding, struct 
 static int by_port(const void *a, const void *b)
 {
     const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    int order = atoi(x) - atoi(y);
-    return order != 0 ? order : strcmp(x, y);
+    long first = strtol(x, NULL, 10), second = strtol(y, NULL, 10);
+    return first != second ? (first < second ? -1 : 1) : strcmp(x, y);
 }
 
 static void list_ports(struct json_object *ports, const char *wanted, struct berth_strv *lines)
@@ -95,9 +95,11 @@ static int run_port(struct berth_cli *cli)
     AUTO_FREE char *target = target_of(cli->args[0], "/json");
     const char *wanted = cli->arg_count > 1 ? cli->args[1] : NULL;
     AUTO_FREE char *full = NULL;
+    char *end = NULL;
     if (wanted != NULL) {
+        long number = strtol(wanted, &end, 10);
         full = berth_format("%s%s", wanted, strchr(wanted, '/') != NULL ? "" : "/tcp");
-        if (atoi(wanted) <= 0 || atoi(wanted) > 65535) {
+        if (number <= 0 || number > 65535 || (*end != '\0' && *end != '/')) {
             return berth_cli_failf("Error: invalid port (%s): value out of range", wanted);
         }
     }
