@@ -4,6 +4,7 @@
  */
 #include "rig.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -20,6 +21,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "linux/seccomp_filter.h"
 
 /* Runs a script and compares the log's values. */
 static void expect(struct rig *r, const char *script, int code, const char *log)
@@ -467,6 +470,81 @@ static void no_fd_leaks_into_the_container(void **state)
     rig_done(&r);
 }
 
+static void seccomp_is_loaded(void **state)
+{
+    struct rig r;
+    void *program;
+    size_t length;
+
+    for (int late = 0; late < 2; late++) {
+        rig_init(&r);
+        assert_int_equal(
+            berth_linux_seccomp_compile(NULL, r.spec.cap_bounding, &program, &length, NULL), 0);
+        r.spec.seccomp.data = program;
+        r.spec.seccomp.length = (uint32_t)length;
+        r.spec.flags = late ? BERTH_SHIM_PROCESS_NO_NEW_PRIVILEGES : BERTH_SHIM_PROCESS_INIT;
+        r.spec.uid = late ? 1000 : 0;
+        expect(&r, "grep Seccomp: /proc/self/status; hostname x 2>&1 | grep -c 'not permitted'", 0,
+               "Seccomp:\\u00092\\n1\\n");
+        free(program);
+    }
+}
+
+static size_t fds_of(pid_t pid)
+{
+    char path[64];
+    size_t count = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+static void clients_and_daemons_leave_no_fd(void **state)
+{
+    struct rig r;
+    struct berth_shim_message attach = {.type = BERTH_SHIM_ATTACH};
+    struct berth_shim_message detach = {.type = BERTH_SHIM_DETACH};
+    int pair[2], second;
+
+    rig_init(&r);
+    rig_argv(&r, "sleep", "1000");
+    rig_launch(&r);
+    assert_true(rig_wait(&r, BERTH_SHIM_STARTED));
+    assert_int_equal(rig_request(&r, &detach, -1), ENOENT);
+    size_t before = fds_of(r.shim);
+    for (uint64_t i = 1; i <= 200; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        attach.body.attach.client = detach.body.client.client = i;
+        attach.body.attach.flags = BERTH_SHIM_CLIENT_STDOUT;
+        assert_int_equal(rig_request(&r, &attach, pair[1]), 0);
+        if (i % 2 == 0) {
+            assert_int_equal(rig_request(&r, &detach, -1), 0);
+        }
+        close(pair[0]);
+        close(pair[1]);
+        assert_int_equal(berth_shim_connect(r.state_fd, &second, NULL), 0);
+        close(second);
+        /* A message with fds that nobody asked for. */
+        struct berth_shim_message query = {.type = BERTH_SHIM_QUERY};
+        assert_int_equal(rig_request(&r, &query, r.state_fd), 0);
+    }
+    detach.body.client.client = 0;
+    rig_request(&r, &detach, -1);
+    size_t after = fds_of(r.shim);
+    for (int i = 0; after > before && i < 1000; i++) {
+        usleep(1000);
+        after = fds_of(r.shim);
+    }
+    assert_int_equal(after, before);
+    rig_done(&r);
+}
+
 static void the_shim_cannot_be_written_from_inside(void **state)
 {
     struct rig r;
@@ -501,6 +579,8 @@ int main(void)
         cmocka_unit_test(a_container_killed_for_memory_says_so),
         cmocka_unit_test(cgroup2_is_entered_and_rules_devices),
         cmocka_unit_test(no_fd_leaks_into_the_container),
+        cmocka_unit_test(seccomp_is_loaded),
+        cmocka_unit_test(clients_and_daemons_leave_no_fd),
         cmocka_unit_test(the_shim_cannot_be_written_from_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
