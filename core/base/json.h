@@ -75,6 +75,8 @@ struct berth_json_map {
     char **keys;
     void **values;
     size_t count;
+    uint32_t *index; /* private: a hash of the keys once there are many, else NULL */
+    size_t index_size;
 };
 
 /* One line of a table: F(struct x, member, "Name", BOOL, 0). */

@@ -139,8 +139,66 @@ void berth_json_list_done(struct berth_json_list *list, const struct berth_json_
     *list = (struct berth_json_list){NULL, 0};
 }
 
+/* Maps larger than this are searched by hash: 10,000 published ports are one map. */
+#define MAP_LINEAR 16
+
+static uint32_t hash_key(const char *key)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (; *key != '\0'; key++) {
+        hash = (hash ^ (unsigned char)*key) * 16777619u;
+    }
+    return hash;
+}
+
+/* The slot of the index that has the key or would take it; slots hold position + 1, 0 is free. */
+static uint32_t *map_slot(const struct berth_json_map *map, const char *key)
+{
+    size_t at = hash_key(key) & (map->index_size - 1);
+    while (map->index[at] != 0 && strcmp(map->keys[map->index[at] - 1], key) != 0) {
+        at = (at + 1) & (map->index_size - 1);
+    }
+    return &map->index[at];
+}
+
+static void map_drop_index(struct berth_json_map *map)
+{
+    free(map->index);
+    map->index = NULL;
+    map->index_size = 0;
+}
+
+/* Enters the last key; without memory the map goes on without an index. */
+static void map_index_last(struct berth_json_map *map)
+{
+    if (map->index != NULL && map->count * 2 <= map->index_size) {
+        *map_slot(map, map->keys[map->count - 1]) = (uint32_t)map->count;
+        return;
+    }
+    map_drop_index(map);
+    if (map->count <= MAP_LINEAR || map->count > UINT32_MAX / 4) {
+        return;
+    }
+    map->index_size = MAP_LINEAR * 4;
+    while (map->index_size < map->count * 4) {
+        map->index_size *= 2;
+    }
+    map->index = calloc(map->index_size, sizeof(*map->index));
+    if (map->index == NULL) {
+        map->index_size = 0;
+        return;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        *map_slot(map, map->keys[i]) = (uint32_t)i + 1;
+    }
+}
+
 void *berth_json_map_get(const struct berth_json_map *map, const char *key)
 {
+    if (map->index != NULL) {
+        uint32_t position = *map_slot(map, key);
+        return position == 0 ? NULL : map->values[position - 1];
+    }
     for (size_t i = 0; i < map->count; i++) {
         if (strcmp(map->keys[i], key) == 0) {
             return map->values[i];
@@ -183,6 +241,7 @@ void *berth_json_map_add(struct berth_json_map *map, const char *key,
     }
     map->keys[map->count] = name;
     map->values[map->count++] = value;
+    map_index_last(map);
     return value;
 }
 
@@ -193,6 +252,7 @@ bool berth_json_map_remove(struct berth_json_map *map, const char *key,
         if (strcmp(map->keys[i], key) != 0) {
             continue;
         }
+        map_drop_index(map); /* positions change; the next addition makes a new one */
         free(map->keys[i]);
         berth_json_free(table, map->values[i]);
         map->count--;
@@ -213,5 +273,6 @@ void berth_json_map_done(struct berth_json_map *map, const struct berth_json_tab
     }
     free(map->keys);
     free(map->values);
-    *map = (struct berth_json_map){NULL, NULL, 0};
+    map_drop_index(map);
+    *map = (struct berth_json_map){NULL, NULL, 0, NULL, 0};
 }

@@ -449,7 +449,7 @@ static int32_t visit_list(struct berth_driver *driver, void *context, berth_erro
             berth_str_to_int64(text, &before);
         }
         berth_str_to_int64(facts.items[i + 1], &more);
-        AUTO_FREE char *sum = berth_format("%lld", (long long)(before + more));
+        AUTO_FREE char *sum = berth_format("%lld", (long long)before + (long long)more);
         if (sum == NULL || !berth_strmap_set(context, facts.items[i], sum)) {
             return berth_error_no_memory(err);
         }

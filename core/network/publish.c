@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "network/internal.h"
+#include "network/sockets.h"
 
-#define MAX_PORTS 200000 /* of one container: every port of three protocols, and some */
+#define MANY_PORTS 64     /* from here on the host's sockets are read at once */
+#define MAX_PORTS  200000 /* of one container: every port of three protocols, and some */
 
 /* "80", "80/tcp", "8000-8010/udp" */
 static int32_t parse_container_port(const char *text, uint16_t *ret_first, uint16_t *ret_last,
@@ -79,6 +81,7 @@ struct reservation {
     struct berth_network_manager *manager;
     struct endpoint *endpoint;
     struct berth_json_map *ports;
+    struct sockets *sockets; /* read at once when there are many ports; else NULL */
     uint32_t capacity;
 };
 
@@ -130,6 +133,10 @@ static int try_port(struct reservation *reservation, const berth_network_port *p
     }
     endpoint->ports[endpoint->n_ports++] = *port;
     pthread_mutex_unlock(&manager->lock);
+    if (reservation->sockets != NULL && address_is_any(&port->host_ip) &&
+        !sockets_may_have(reservation->sockets, port->protocol, port->host_port)) {
+        return 1;
+    }
     error = port_probe(port);
     if (error == 0) {
         return 1;
@@ -305,6 +312,13 @@ int32_t publish_reserve(struct berth_network_manager *manager,
                         struct berth_json_map *ret_ports, berth_error *err)
 {
     struct reservation reservation = {.manager = manager, .endpoint = endpoint, .ports = ret_ports};
+    AUTO_FREE struct sockets *sockets = NULL;
+    if (settings->port_bindings != NULL && settings->port_bindings->count > MANY_PORTS) {
+        sockets = malloc(sizeof(*sockets));
+        if (sockets != NULL && sockets_read(sockets)) {
+            reservation.sockets = sockets;
+        }
+    }
     int32_t code = reserve_bindings(&reservation, settings->port_bindings, err);
     if (code == 0) {
         code = reserve_exposed(&reservation, settings, err);

@@ -341,7 +341,6 @@ void berth_network_sandbox_close(struct berth_network_manager *manager,
     berth_replace(&sandbox->id, NULL);
     berth_replace(&sandbox->key, NULL);
     if (sandbox->netns_fd >= 0) {
-        close(sandbox->netns_fd);
-        sandbox->netns_fd = -1;
+        spare_retire(&manager->spare, TAKE_FD(sandbox->netns_fd));
     }
 }

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "network/internal.h"
 
 /* Settings that interfaces made later begin with. A missing file is a kernel without the feature.
@@ -72,14 +73,62 @@ static int32_t make(struct spare_pool *pool, enum spare_kind kind, int *ret_fd, 
     return code;
 }
 
-/* The kind that lacks most; SPARE_KINDS: none. */
-static enum spare_kind lacking(const struct spare_pool *pool)
+static void bury(struct spare_pool *pool)
 {
-    if (pool->count[SPARE_LOOPBACK] < pool->target[SPARE_LOOPBACK]) {
-        return SPARE_LOOPBACK;
+    while (pool->n_dead > 0) {
+        close(pool->dead[--pool->n_dead]);
     }
-    return pool->count[SPARE_PREPARED] < pool->target[SPARE_PREPARED] ? SPARE_PREPARED
-                                                                      : SPARE_KINDS;
+}
+
+/* Waits until there is something to do, or something to look at again. */
+static void rest(struct spare_pool *pool, bool full)
+{
+    int64_t now = berth_time_monotonic();
+    int64_t until = full ? INT64_MAX : pool->refill;
+    if (pool->n_dead > 0 && now >= pool->bury) {
+        bury(pool);
+        return;
+    }
+    if (pool->n_dead > 0 && pool->bury < until) {
+        until = pool->bury;
+    }
+    if (until == INT64_MAX) {
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    } else if (until > now) {
+        struct timespec at = {until / BERTH_NANOSECONDS, until % BERTH_NANOSECONDS};
+        pthread_cond_timedwait(&pool->wake, &pool->lock, &at);
+    }
+}
+
+void spare_retire(struct spare_pool *pool, int fd)
+{
+    AUTO_LOCK(&pool->lock);
+    if (!pool->running || pool->n_dead == SPARE_DEAD) {
+        close(fd);
+        return;
+    }
+    if (pool->n_dead == 0) {
+        pool->bury = berth_time_monotonic() + SPARE_DEAD_MS * INT64_C(1000000);
+        pthread_cond_signal(&pool->wake);
+    }
+    pool->dead[pool->n_dead++] = fd;
+}
+
+/* The kind to make next; SPARE_KINDS: none now. *ret_full: none later either. */
+static enum spare_kind lacking(const struct spare_pool *pool, bool *ret_full)
+{
+    bool idle = berth_time_monotonic() >= pool->refill;
+    *ret_full = true;
+    for (enum spare_kind kind = 0; kind < SPARE_KINDS; kind++) {
+        if (pool->count[kind] >= pool->target[kind]) {
+            continue;
+        }
+        *ret_full = false;
+        if (idle || pool->count[kind] < (pool->target[kind] + 1) / 2) {
+            return kind;
+        }
+    }
+    return SPARE_KINDS;
 }
 
 static void *fill(void *argument)
@@ -88,10 +137,11 @@ static void *fill(void *argument)
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
         berth_error error = BERTH_ERROR_INIT;
-        enum spare_kind kind = lacking(pool);
+        bool full;
+        enum spare_kind kind = lacking(pool, &full);
         int fd = -1;
         if (kind == SPARE_KINDS) {
-            pthread_cond_wait(&pool->wake, &pool->lock);
+            rest(pool, full);
             continue;
         }
         pthread_mutex_unlock(&pool->lock);
@@ -114,9 +164,13 @@ static void *fill(void *argument)
 int32_t spare_start(struct spare_pool *pool, struct berth_network_manager *manager, int size,
                     berth_error *err)
 {
+    pthread_condattr_t attributes;
     pool->manager = manager;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->wake, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (size == 0) {
         return 0;
     }
@@ -151,6 +205,7 @@ void spare_stop(struct spare_pool *pool)
         pthread_join(pool->thread, NULL);
         pool->running = false;
     }
+    bury(pool);
     for (enum spare_kind kind = 0; kind < SPARE_KINDS; kind++) {
         close_all(pool, kind);
     }
@@ -167,19 +222,13 @@ void spare_enable_prepared(struct spare_pool *pool)
     }
 }
 
-void spare_drop_prepared(struct spare_pool *pool)
-{
-    AUTO_LOCK(&pool->lock);
-    pool->target[SPARE_PREPARED] = 0;
-    close_all(pool, SPARE_PREPARED);
-}
-
 int32_t spare_take(struct spare_pool *pool, enum spare_kind kind, int *ret_fd, berth_error *err)
 {
     pthread_mutex_lock(&pool->lock);
     for (int i = 0; i < 2; i++) {
         if (pool->count[kind] > 0) {
             *ret_fd = pool->fds[kind][--pool->count[kind]];
+            pool->refill = berth_time_monotonic() + SPARE_IDLE_MS * INT64_C(1000000);
             pthread_cond_signal(&pool->wake);
             pthread_mutex_unlock(&pool->lock);
             return 0;

@@ -8,12 +8,16 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 #define SPARE_MAX     64
 #define SPARE_DEFAULT 8 /* namespaces prepared for the default network */
 #define SPARE_PLAIN   2 /* namespaces with loopback only */
+#define SPARE_DEAD    32
+#define SPARE_DEAD_MS 200 /* how long a dead namespace waits for others */
+#define SPARE_IDLE_MS 5   /* how long after a take the refilling begins */
 
 struct berth_network_manager;
 
@@ -33,6 +37,11 @@ struct spare_pool {
     int count[SPARE_KINDS];
     int target[SPARE_KINDS];
     int size; /* wanted of the prepared kind */
+    int dead[SPARE_DEAD];
+    int n_dead;
+    int64_t bury;   /* when they are closed, monotonic nanoseconds */
+    int64_t refill; /* before this time a pool that is half full is left alone: the start that has
+                     * just taken a namespace needs the kernel's lock for interfaces itself */
 };
 
 /* size: as spare_namespaces of the manager's config. */
@@ -43,7 +52,9 @@ void spare_stop(struct spare_pool *pool);
 void spare_enable_prepared(struct spare_pool *pool);
 /* Takes a ready namespace or makes a plain one; the fd is the caller's. */
 int32_t spare_take(struct spare_pool *pool, enum spare_kind kind, int *ret_fd, berth_error *err);
-/* Throws the prepared ones away: the network they were for changed. */
-void spare_drop_prepared(struct spare_pool *pool);
+/* Takes over the namespace of a container that is gone and closes it within SPARE_DEAD_MS. The
+ * kernel takes namespaces apart under the lock that every change of an interface needs, one by one
+ * or many at the price of one: closed at once they would stand in the next start's way. */
+void spare_retire(struct spare_pool *pool, int fd);
 
 #endif

@@ -17,7 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WAIT_MS 300
+#define WAIT_MS  5000 /* for what should come, on a busy machine */
+#define QUIET_MS 300  /* for what should not */
+
+static int patience = WAIT_MS;
 
 static int machine = -1;
 
@@ -149,7 +152,7 @@ int lab_listen(int netns, int type, const char *host, int port)
 static bool ready(int fd, short events)
 {
     struct pollfd item = {.fd = fd, .events = events};
-    return poll(&item, 1, WAIT_MS) == 1 && (item.revents & events) != 0;
+    return poll(&item, 1, patience) == 1 && (item.revents & events) != 0;
 }
 
 static void name_peer(const struct sockaddr *address, socklen_t size, char *text)
@@ -191,6 +194,14 @@ static bool talk_datagram(int client, int server, char *peer)
     name_peer((struct sockaddr *)&from, size, peer);
     return sendto(server, text, 4, 0, (struct sockaddr *)&from, size) == 4 &&
            ready(client, POLLIN) && recv(client, text, sizeof(text), 0) == 4;
+}
+
+bool lab_reaches_not(int netns, int type, const char *host, int port, int server)
+{
+    patience = QUIET_MS;
+    bool reached = lab_talk(netns, type, host, port, server, NULL);
+    patience = WAIT_MS;
+    return !reached;
 }
 
 bool lab_talk(int netns, int type, const char *host, int port, int server, char ret_peer[64])

@@ -26,8 +26,10 @@ int lab_neighbour(int number);
 /* A listening TCP or bound UDP socket inside a namespace; host may be NULL (all addresses). */
 int lab_listen(int netns, int type, const char *host, int port);
 /* Sends a line from `netns` to host:port and waits for an echo of the server socket, which answers
- * with its text. Returns true when the answer came within 300 ms. ret_peer (may be NULL): whom the
- * server saw. */
+ * with its text. Returns true when the answer came, with some patience. ret_peer (may be NULL):
+ * whom the server saw. */
 bool lab_talk(int netns, int type, const char *host, int port, int server, char ret_peer[64]);
+/* True when such a message does not get through, without much patience. */
+bool lab_reaches_not(int netns, int type, const char *host, int port, int server);
 
 #endif
