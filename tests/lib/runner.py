@@ -80,7 +80,7 @@ def build(name, tally):
             return False
     steps = [('compile', ['ninja', '-C', folder] + ['fuzzers'] * (name == 'fuzz'))]
     if name != 'fuzz':
-        steps.append(('install', ['meson', 'install', '-C', folder, '--no-rebuild', '-q']))
+        steps.append(('install', ['meson', 'install', '-C', folder, '--no-rebuild', '--quiet']))
     for what, argv in steps:
         if run(argv, os.path.join(folder, f'{what}.log')):
             tally.fail(f'build-{name}', f'{what} failed')
