@@ -20,9 +20,10 @@ STRANGER = '''
 static int32_t start(const berth_host *h, const berth_cfg *c, berth_inst **r, berth_error *e)
 { abort(); }
 static void stop(berth_inst *i) { }
-static const uint32_t ops[64] = { OPS };
+static const struct { uint32_t size, word; void (*call[64])(void); } ops = { OPS, 0,
+    { [0 ... 63] = abort } };      /* every operation is there */
 static const berth_plugin it = { sizeof it, MAGIC, MAJOR, 0, MINIMUM, KIND, THREADS, 0, NAME, "9",
-    "a test", "Apache-2.0", 0, { ops }, start, stop, 0 };
+    "a test", "Apache-2.0", 0, { &ops.size }, start, stop, 0 };
 BERTH_PLUGIN(it)
 '''
 GOOD = {'OPS': 'sizeof ops', 'MAGIC': 'BERTH_MAGIC', 'MAJOR': 'BERTH_ABI_MAJOR', 'MINIMUM': '0',
@@ -98,8 +99,8 @@ def refused(e, path, *words):
 
 
 def test_each_wrong_file_is_refused_in_one_sentence(e):
-    refused(e, build(e, 'newer', {'MAJOR': '2'}), 'major')
-    refused(e, build(e, 'older', {'MAJOR': '0'}), 'major')
+    refused(e, build(e, 'newer', {'MAJOR': '2'}), 'ABI 2')
+    refused(e, build(e, 'older', {'MAJOR': '0'}), 'ABI 0')
     refused(e, build(e, 'minor', {'MINIMUM': '99'}), 'minor')
     refused(e, build(e, 'magic', {'MAGIC': '0x12345678'}), 'magic')
     refused(e, build(e, 'kind', {'KIND': '77'}), 'kind')
@@ -133,7 +134,7 @@ def test_files_that_others_may_write_are_refused(e):
     refused(e, path, 'writable', 'write')
     os.chmod(path, 0o644)
     os.chown(path, 1234, 0)
-    refused(e, path, 'own')
+    refused(e, path, 'own', 'belongs')
     os.chown(path, 0, 0)
     os.chmod(os.path.dirname(path), 0o777)
     refused(e, path, 'writable', 'write')

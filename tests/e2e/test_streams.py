@@ -76,20 +76,28 @@ def test_a_line_without_an_end_and_a_long_line(e):
 
 
 def test_attach_sees_output_and_passes_the_code(e):
-    e.ok('run', '-d', '-i', '--name', 'att', 'busybox', 'sh', '-c', 'read a; echo got $a; sleep 0.3; exit 4')
-    result = e.cli('attach', 'att', input='word\n')
-    assert (result.code, result.out) == (4, 'got word\n'), result
+    e.ok('run', '-d', '-i', '--name', 'att', 'busybox', 'sh', '-c', 'read a; echo got $a; exit 4')
+    # Its input stays open: at the end of input Docker detaches, unless stdin is opened only once.
+    client = e.popen('attach', 'att', stdin=subprocess.PIPE)
+    client.stdin.write(b'word\n')
+    client.stdin.flush()
+    assert client.stdout.readline() == b'got word\n'
+    assert client.wait(20) == 4
+    client.communicate()
     e.ok('rm', 'att')
 
 
 def test_two_clients_see_the_same(e):
     e.ok('run', '-d', '-i', '--name', 'twice', 'busybox', 'sh', '-c', 'read a; echo said; sleep 0.3')
-    watchers = [e.popen('attach', '--no-stdin', 'twice') for _ in range(2)]
+    clients = [e.popen('attach', '--no-stdin', 'twice') for _ in range(2)]
     time.sleep(0.5)
-    speaker = e.cli('attach', 'twice', input='\n')
-    assert speaker.out == 'said\n', speaker
-    for watcher in watchers:
-        assert watcher.communicate(timeout=20)[0] == b'said\n'
+    clients.append(e.popen('attach', 'twice', stdin=subprocess.PIPE))
+    clients[2].stdin.write(b'\n')
+    clients[2].stdin.flush()
+    for client in clients:
+        assert client.stdout.readline() == b'said\n'
+        client.wait(20)
+        client.communicate()
     e.ok('rm', '-f', 'twice')
 
 
