@@ -161,7 +161,9 @@ static int check_container(struct container *container, berth_error *err)
 static void exec_event(const struct exec *exec, const char *action)
 {
     AUTO_FREE char *words = berth_strv_join(&exec->config.cmd, " ");
-    AUTO_FREE char *text = berth_format("%s: %s", action, words != NULL ? words : "");
+    /* Docker puts a space between program and arguments even when there are none */
+    const char *space = exec->config.cmd.count == 1 ? " " : "";
+    AUTO_FREE char *text = berth_format("%s: %s%s", action, words != NULL ? words : "", space);
     if (text != NULL) {
         container_event(exec->container, text, "execID", exec->id);
     }

@@ -105,13 +105,17 @@ void container_ended(struct container *container, const struct berth_shim_exited
     container->exit_work = true;
     bool oom = status->oom_killed;
     int32_t exit_code = status->exit_code;
+    container->ending = true;
+    pthread_mutex_unlock(&container->lock);
+    exit_events(container, exit_code, oom, ran); /* before anybody acts on the end */
+    pthread_mutex_lock(&container->lock);
+    container->ending = false;
     if (container->sandbox_view.ports.count == 0) {
         /* else after the teardown, so that the next container can have the ports */
         container_wake_exit(container);
     }
     pthread_cond_broadcast(&container->changed);
     pthread_mutex_unlock(&container->lock);
-    exit_events(container, exit_code, oom, ran);
     workers_submit(container->manager->workers, exit_job, container_ref(container));
 }
 
@@ -194,14 +198,17 @@ void container_teardown_locked(struct container *container)
     if (container->torn_down || container_is_running(container)) {
         return;
     }
+    container_wait_stopped(container, 0);
     berth_network_sandbox_close(container->manager->config.networks, &container->sandbox);
     container_publish_sandbox(container);
     pthread_mutex_lock(&container->lock);
     struct link *link = TAKE_PTR(container->link);
     bool died = container->shim_died;
     container->shim_died = false;
+    if (container->exit_pending) {
+        container_wake_exit(container);
+    }
     container->exit_pending = false;
-    container_wake_exit(container);
     pthread_mutex_unlock(&container->lock);
     container_save_status(container);
     if (link != NULL) {

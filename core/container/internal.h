@@ -69,6 +69,7 @@ struct container {
     struct berth_sandbox sandbox_view; /* copy of sandbox for lookers */
     char *name;                        /* written under manager.lock and lock */
     bool removing, removed;
+    bool ending;           /* a run has just ended; its events are being published */
     bool exit_pending;     /* a run ended, its teardown has not been done */
     bool exit_work;        /* ... and nobody has restarted or removed it as its settings say */
     bool shim_died;        /* without cleaning up its cgroup */

@@ -18,12 +18,12 @@ bool container_wait_stopped(struct container *container, int64_t deadline)
     struct timespec until = {.tv_sec = deadline / BERTH_NANOSECONDS,
                              .tv_nsec = deadline % BERTH_NANOSECONDS};
     AUTO_LOCK(&container->lock);
-    while (container->status.running) {
+    while (container->status.running || container->ending) {
         int waited = deadline == 0
                          ? pthread_cond_wait(&container->changed, &container->lock)
                          : pthread_cond_timedwait(&container->changed, &container->lock, &until);
         if (waited == ETIMEDOUT) {
-            return !container->status.running;
+            return !container->status.running && !container->ending;
         }
     }
     return true;

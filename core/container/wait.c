@@ -24,9 +24,6 @@ static void waiter_finish(struct berth_container_waiter *waiter)
     const struct container_status *status = &waiter->container->status;
     uint64_t one = 1;
     waiter->result.exit_code = status->exit_code;
-    if (status->error != NULL) {
-        strncpy(waiter->result.error, status->error, sizeof(waiter->result.error) - 1);
-    }
     waiter->done = true;
     if (write(waiter->fd, &one, sizeof(one)) < 0) {
         /* cannot happen: the counter is 0 before */
