@@ -133,6 +133,7 @@ int berth_container_list(struct berth_container_manager *manager,
 struct berth_container_counts {
     int64_t total, running, paused, stopped;
 };
+/* How many there are, for `info`. Does not block. */
 void berth_container_count(struct berth_container_manager *manager,
                            struct berth_container_counts *ret);
 
@@ -216,6 +217,8 @@ struct berth_container_logs {
 };
 struct berth_container_log_reader;
 
+/* Opens the log as it is now. NOT_FOUND; UNSUPPORTED: a log driver that keeps nothing to read. The
+ * reader is the caller's: close it. */
 int berth_container_logs_open(struct berth_container_manager *manager, const char *ref,
                               const struct berth_container_logs *options,
                               struct berth_container_log_reader **ret_reader, berth_error *err);

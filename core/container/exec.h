@@ -24,6 +24,7 @@ struct exec {
     struct link *link;
 };
 
+/* One more reference; and one less (NULL is fine). */
 struct exec *exec_ref(struct exec *exec);
 void exec_unref(struct exec *exec);
 static inline void cleanup_exec(struct exec **exec)

@@ -87,6 +87,13 @@ int container_mount_points(const struct container_record *record, struct berth_j
     return 0;
 }
 
+/* 0 for what is no number. */
+static int32_t port_number(const char *text)
+{
+    unsigned long number = text != NULL ? strtoul(text, NULL, 10) : 0;
+    return number <= UINT16_MAX ? (int32_t)number : 0;
+}
+
 /* Published and exposed ports of a running container, one line each. */
 static bool add_ports(const struct berth_json_map *ports, struct berth_json_list *ret)
 {
@@ -99,12 +106,12 @@ static bool add_ports(const struct berth_json_map *ports, struct berth_json_list
             if (port == NULL) {
                 return false;
             }
-            port->private_port = atoi(ports->keys[i]);
+            port->private_port = port_number(ports->keys[i]);
             port->type = berth_strdup(slash != NULL ? slash + 1 : "tcp");
             if (count > 0) {
                 const struct berth_port_binding *binding = bindings->items[k];
                 port->ip = berth_strdup(binding->host_ip);
-                port->public_port = binding->host_port != NULL ? atoi(binding->host_port) : 0;
+                port->public_port = port_number(binding->host_port);
             }
         }
     }

@@ -25,6 +25,7 @@ struct link_events {
     void (*forgotten)(void *owner);
 };
 
+/* Starts the thread. */
 int monitor_new(struct monitor **ret_monitor, berth_error *err);
 /* Ends the thread, forgets all links and runs what was put on the clock. NULL is fine. */
 void monitor_free(struct monitor *monitor);

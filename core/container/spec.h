@@ -51,6 +51,7 @@ struct spec_input {
 
 /* ---- builder.c ---- */
 
+/* An empty builder; done frees what it holds. */
 void spec_builder_init(struct spec_builder *builder);
 void spec_builder_done(struct spec_builder *builder);
 /* Zeroed memory that lives as long as the builder; NULL (and builder->failed): none left. */

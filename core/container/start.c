@@ -207,7 +207,7 @@ int container_start_locked(struct container *container, berth_error *err)
     }
     container_teardown_locked(container);
     pthread_mutex_lock(&container->lock);
-    container_cancel_restart(container);
+    container->restart_generation++; /* this start is the one that was waited for */
     container->exit_work = false;
     pthread_mutex_unlock(&container->lock);
     start_resources_init(&resources);

@@ -10,6 +10,7 @@
 
 struct workers;
 
+/* An empty pool. */
 int workers_new(struct workers **ret_workers, berth_error *err);
 /* Finishes what is queued and ends the threads. NULL is fine. */
 void workers_free(struct workers *workers);

@@ -73,6 +73,7 @@ void berth_engine_close(struct berth_engine *engine);
 int berth_engine_reload(struct berth_engine *engine, const struct berth_engine_config *config,
                         berth_error *err);
 
+/* The parts, borrowed until close. */
 struct berth_store *berth_engine_store(struct berth_engine *engine);
 struct berth_events *berth_engine_events(struct berth_engine *engine);
 struct berth_plugins *berth_engine_plugins(struct berth_engine *engine);

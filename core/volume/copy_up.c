@@ -21,7 +21,7 @@ enum { DEPTH_MAX = 256, NAMES_ROOM = 4096, VALUE_ROOM = 65536, COPY_CHUNK = 1 <<
 static int64_t usage_of(int dir, int depth)
 {
     int64_t bytes = 0;
-    int copy = dup(dir);
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     AUTO_DIR DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
     if (stream == NULL) {
         if (copy >= 0) {
