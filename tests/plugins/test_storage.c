@@ -9,9 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -302,12 +305,139 @@ static void test_list_and_reopen(void **state)
     close(fd);
 }
 
+/* The fd of a new user namespace whose ids 0-999 are the host's from 100000 on. */
+static int new_userns(void)
+{
+    int pipes[2], fd = -1;
+    char path[64], byte;
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        byte = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+        if (write(pipes[1], &byte, 1) == 1) {
+            pause();
+        }
+        _exit(1);
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    for (int i = 0; byte == 'y' && i < 2; i++) {
+        snprintf(path, sizeof(path), "/proc/%d/%s", pid, i == 0 ? "uid_map" : "gid_map");
+        AUTO_CLOSE int map = open(path, O_WRONLY | O_CLOEXEC);
+        assert_int_equal(write(map, "0 100000 1000", 13), 13);
+    }
+    if (byte == 'y') {
+        snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    return fd;
+}
+
+/* Ids are shifted in the mount, not on the disk. */
+static void test_userns(void **state)
+{
+    struct stat status;
+    int fd = -1;
+    AUTO_CLOSE int userns = new_userns();
+    assert_true(userns >= 0);
+    berth_storage_mount_req req = {.struct_size = sizeof(req), .userns_fd = userns};
+    add_layer("u", NULL, "f", "1");
+    OK(berth_storage_container_create(driver, NULL, "cu", "u", NULL, err));
+    if ((berth_driver_caps(driver) & BERTH_STORAGE_USERNS) == 0) {
+        FAILS(BERTH_E_UNSUPPORTED, berth_storage_mount(driver, NULL, "cu", &req, &fd, err));
+        return;
+    }
+    OK(berth_storage_mount(driver, NULL, "cu", &req, &fd, err));
+    assert_int_equal(fstatat(fd, "f", &status, 0), 0);
+    assert_int_equal(status.st_uid, 100000);
+    close(fd);
+    fd = mount_container("cu", 0);
+    assert_int_equal(fstatat(fd, "f", &status, 0), 0);
+    assert_int_equal(status.st_uid, 0);
+    close(fd);
+}
+
+/* Runs body with a small file system at the driver's root. */
+static void on_filesystem(const char *type, const char *options, void (*body)(void))
+{
+    char parent[96];
+    berth_plugins_free(plugins);
+    plugins = NULL;
+    snprintf(parent, sizeof(parent), "%s/data", folder);
+    assert_int_equal(mount("none", parent, type, 0, options), 0);
+    body();
+    berth_plugins_free(plugins);
+    plugins = NULL;
+    assert_int_equal(umount2(parent, MNT_DETACH), 0);
+}
+
+static void fill_disk(void)
+{
+    static char block[65536];
+    int fd = -1;
+    ssize_t count;
+    open_driver();
+    add_layer("small", NULL, "f", "1");
+    OK(berth_storage_layer_create(driver, NULL, "big", NULL, &fd, err));
+    AUTO_CLOSE int file = openat(fd, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    do {
+        count = write(file, block, sizeof(block));
+    } while (count > 0);
+    assert_int_equal(errno, ENOSPC);
+    close(fd);
+    FAILS(BERTH_E_UNAVAILABLE,
+          berth_storage_container_create(driver, NULL, "no", "small", NULL, err));
+    FAILS(BERTH_E_NOT_FOUND, berth_storage_mount(driver, NULL, "no", NULL, &fd, err));
+    OK(berth_storage_layer_abort(driver, NULL, "big", err));
+    OK(berth_storage_layer_open(driver, NULL, "small", &fd, err));
+    close(fd);
+}
+
+/* What does not fit fails whole; what was there stays. */
+static void test_full_disk(void **state)
+{
+    on_filesystem("tmpfs", "size=1m", fill_disk);
+}
+
+/* A file system without extended attributes: overlay says so and names the way out. */
+static void open_on_ramfs(void)
+{
+    AUTO_STRMAP struct berth_strmap params = {0};
+    berth_error error = BERTH_ERROR_INIT;
+    berth_strmap_set(&params, "root", root);
+    OK(berth_plugins_new(NULL, &plugins, err));
+    int32_t result =
+        berth_plugin_open(plugins, BERTH_KIND_STORAGE, driver_name, NULL, &params, &driver, &error);
+    if (delta) {
+        assert_int_equal(result, BERTH_E_UNSUPPORTED);
+        assert_non_null(strstr(error.msg, "the storage driver vfs"));
+    } else {
+        assert_int_equal(result, 0);
+    }
+}
+
+static void test_poor_filesystem(void **state)
+{
+    on_filesystem("ramfs", NULL, open_on_ramfs);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_life), TEST(test_unknown),  TEST(test_parents),         TEST(test_whiteouts),
-        TEST(test_diff), TEST(test_metadata), TEST(test_list_and_reopen),
+        TEST(test_life),
+        TEST(test_unknown),
+        TEST(test_parents),
+        TEST(test_whiteouts),
+        TEST(test_diff),
+        TEST(test_metadata),
+        TEST(test_list_and_reopen),
+        TEST(test_userns),
+        TEST(test_full_disk),
+        TEST(test_poor_filesystem),
     };
     driver_name = getenv("BERTH_TEST_STORAGE");
     if (driver_name == NULL) {
