@@ -81,7 +81,7 @@ static void test_crash(void **state)
     assert_file(fd, "f", "1");
     close(fd);
     assert_int_equal(count_entries("staging"), 0);
-    for (int i = 0; i < 500 && count_entries("trash") > 0; i++) {
+    for (int i = 0; i < 6000 && count_entries("trash") > 0; i++) {
         usleep(10000);
     }
     assert_int_equal(count_entries("trash"), 0);
@@ -133,7 +133,7 @@ static void test_delete_deep(void **state)
     }
     close(fd);
     OK(berth_storage_layer_abort(driver, NULL, "abyss", err));
-    for (int i = 0; i < 500 && count_entries("trash") > 0; i++) {
+    for (int i = 0; i < 6000 && count_entries("trash") > 0; i++) {
         usleep(10000);
     }
     assert_int_equal(count_entries("trash"), 0);
