@@ -110,16 +110,29 @@ struct metadata {
     char *last_tag_time;
 };
 
+struct graph_driver {
+    char *name;
+    struct berth_strmap data;
+};
+
 struct image_inspect {
     char *id;
     struct berth_strv repo_tags, repo_digests;
     char *parent, *comment, *created, *container, *docker_version, *author;
-    struct berth_container_config *config;
+    struct berth_container_config *config, *container_config;
     char *architecture, *variant, *os, *os_version;
     int64_t size;
+    struct graph_driver graph_driver;
     struct root_fs root_fs;
     struct metadata metadata;
 };
+
+static const struct berth_json_field graph_driver_fields[] = {
+    BERTH_JSON_FIELD(struct graph_driver, data, "Data", STRMAP, BERTH_JSON_NULL_EMPTY),
+    BERTH_JSON_FIELD(struct graph_driver, name, "Name", STRING, 0),
+};
+static const struct berth_json_table graph_driver_table =
+    BERTH_JSON_TABLE("GraphDriver", struct graph_driver, graph_driver_fields);
 
 static const struct berth_json_field root_fs_fields[] = {
     BERTH_JSON_FIELD(struct root_fs, type, "Type", STRING, 0),
@@ -161,10 +174,10 @@ static const struct berth_json_table image_config_table =
     BERTH_JSON_FIELD(struct image_inspect, member, name, kind, flags)
 #define INSPECT_NESTED(member, name, kind, table) \
     BERTH_JSON_NESTED(struct image_inspect, member, name, kind, 0, table)
-#define INSPECT_CONFIG(since_, until_, table_)                                                 \
-    {                                                                                          \
-        .name = "Config", .type = BERTH_JSON_OBJECT_PTR, .since = (since_), .until = (until_), \
-        .offset = offsetof(struct image_inspect, config), .table = (table_)                    \
+#define INSPECT_CONFIG(member_, name_, since_, until_, table_)                                \
+    {                                                                                         \
+        .name = (name_), .type = BERTH_JSON_OBJECT_PTR, .since = (since_), .until = (until_), \
+        .offset = offsetof(struct image_inspect, member_), .table = (table_)                  \
     }
 
 static const struct berth_json_field inspect_fields[] = {
@@ -177,14 +190,16 @@ static const struct berth_json_field inspect_fields[] = {
     BERTH_JSON_VERSIONED(struct image_inspect, container, "Container", STRING, 0, 0, 144),
     BERTH_JSON_VERSIONED(struct image_inspect, docker_version, "DockerVersion", STRING, 0, 0, 151),
     INSPECT(author, "Author", STRING, 0),
-    INSPECT_CONFIG(0, 149, &berth_container_config_table),
-    INSPECT_CONFIG(150, 0, &image_config_table),
+    INSPECT_CONFIG(container_config, "ContainerConfig", 0, 144, &berth_container_config_table),
+    INSPECT_CONFIG(config, "Config", 0, 149, &berth_container_config_table),
+    INSPECT_CONFIG(config, "Config", 150, 0, &image_config_table),
     INSPECT(architecture, "Architecture", STRING, 0),
     INSPECT(variant, "Variant", STRING, OMIT),
     INSPECT(os, "Os", STRING, 0),
     INSPECT(os_version, "OsVersion", STRING, OMIT),
     INSPECT(size, "Size", INT64, 0),
     BERTH_JSON_VERSIONED(struct image_inspect, size, "VirtualSize", INT64, 0, 0, 143),
+    INSPECT_NESTED(graph_driver, "GraphDriver", OBJECT, graph_driver_table),
     INSPECT_NESTED(root_fs, "RootFS", OBJECT, root_fs_table),
     INSPECT_NESTED(metadata, "Metadata", OBJECT, metadata_table),
 };
@@ -194,12 +209,14 @@ static const struct berth_json_table inspect_table =
 int32_t berth_api_image_inspect(struct berth_http_request *request, berth_error *err)
 {
     AUTO_IMAGE struct berth_image *image = NULL;
+    struct berth_container_config none;
     char never[] = BERTH_TIME_ZERO_TEXT, layers[] = "layers";
     int32_t rc = berth_image_lookup(berth_api_images(request), NAME(request), &image, err);
     if (rc < 0) {
         return rc;
     }
     const struct berth_image_config *config = image->config;
+    berth_json_init(&berth_container_config_table, &none);
     struct image_inspect inspect = {
         .id = borrow(image->id),
         .repo_tags = image->repo_tags,
@@ -211,6 +228,8 @@ int32_t berth_api_image_inspect(struct berth_http_request *request, berth_error 
         .docker_version = config->docker_version,
         .author = config->author,
         .config = (struct berth_container_config *)(uintptr_t)&config->config,
+        .container_config = &none, /* of the container it was committed from: never kept */
+        .graph_driver = {.name = borrow(berth_engine_storage_name(berth_api_engine(request)))},
         .architecture = config->architecture,
         .variant = config->variant,
         .os = config->os,

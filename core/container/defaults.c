@@ -101,6 +101,13 @@ int container_host_config_default(const struct container_defaults *defaults,
     if (host->shm_size == 0) {
         host->shm_size = defaults->shm_size > 0 ? defaults->shm_size : SHM_SIZE;
     }
+    /* what clients send for "not set", shown as null by Docker */
+    if (host->memory_swappiness == -1) {
+        host->memory_swappiness = BERTH_JSON_UNSET;
+    }
+    if (host->pids_limit <= 0) {
+        host->pids_limit = BERTH_JSON_UNSET;
+    }
     if (host->memory > 0 && host->memory_swap == 0) {
         host->memory_swap = host->memory * 2;
     }

@@ -323,3 +323,8 @@ struct berth_container_manager *berth_engine_containers(struct berth_engine *eng
 {
     return engine->containers;
 }
+
+const char *berth_engine_storage_name(const struct berth_engine *engine)
+{
+    return engine->storage_name;
+}

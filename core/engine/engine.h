@@ -83,6 +83,9 @@ struct berth_volume_manager *berth_engine_volumes(struct berth_engine *engine);
 struct berth_network_manager *berth_engine_networks(struct berth_engine *engine);
 struct berth_container_manager *berth_engine_containers(struct berth_engine *engine);
 
+/* The storage driver's name. */
+const char *berth_engine_storage_name(const struct berth_engine *engine);
+
 /* GET /info as a whole document; registry and client facts that only the daemon knows (Debug, the
  * proxies, RegistryConfig ...) are set here from the config too. The result is the caller's:
  * json_object_put(). */

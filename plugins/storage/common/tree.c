@@ -178,7 +178,8 @@ static int count_folder(struct counting *counting, int folder_fd, int depth)
                 continue;
             }
         }
-        counting->bytes += (uint64_t)status.st_blocks * 512;
+        /* as `docker ps --size` counts: lengths of files, nothing for folders */
+        counting->bytes += S_ISDIR(status.st_mode) ? 0 : (uint64_t)status.st_size;
         counting->inodes++;
         if (S_ISDIR(status.st_mode)) {
             BERTH_AUTO_CLOSE int fd = openat(folder_fd, entry->d_name, FOLDER_CLOEXEC);

@@ -108,8 +108,8 @@ struct berth_storage_ops {
     int32_t (*mount)(berth_inst *inst, berth_op *op, const char *id,
                      const berth_storage_mount_req *req, int32_t *ret_mount_fd, berth_error *err);
 
-    /* What a layer (BERTH_STORAGE_LAYER) or a container's writable layer uses itself. Walks the
-     * tree: slow. ret_space->struct_size is set by the caller. Required. */
+    /* What a layer (BERTH_STORAGE_LAYER) or a container's writable layer holds itself: the lengths
+     * of its files. Walks the tree: slow. ret_space->struct_size is set by the caller. Required. */
     int32_t (*usage)(berth_inst *inst, berth_op *op, uint32_t what, const char *id,
                      berth_storage_space *ret_space, berth_error *err);
     /* Emits one pair for each committed layer ("layer", id), its parent directly after it
