@@ -274,6 +274,22 @@ void berth_container_count(struct berth_container_manager *manager,
     container_list_free(all, count);
 }
 
+bool container_uses_image(void *data, const char *image_id, bool running, char ret_container_id[65])
+{
+    size_t count = 0;
+    bool used = false;
+    struct container **all = container_table_snapshot(data, &count);
+    for (size_t i = 0; i < count && !used; i++) {
+        used = berth_str_equal(all[i]->record.image_id, image_id) &&
+               (!running || container_is_running(all[i]));
+        if (used) {
+            memcpy(ret_container_id, all[i]->id, BERTH_ID_LENGTH + 1);
+        }
+    }
+    container_list_free(all, count);
+    return used;
+}
+
 int berth_container_resolve(struct berth_container_manager *manager, const char *ref, char **ret_id,
                             berth_error *err)
 {

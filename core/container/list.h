@@ -27,4 +27,8 @@ int container_mount_points(const struct container_record *record, struct berth_j
 /* The command as `ps` shows it; the caller's to free. */
 char *container_command_text(const struct container_record *record);
 
+/* A berth_image_users_fn; data is the container manager. */
+bool container_uses_image(void *data, const char *image_id, bool running,
+                          char ret_container_id[65]);
+
 #endif

@@ -9,10 +9,12 @@
 
 #include "base/log.h"
 #include "container/exec.h"
+#include "container/list.h"
 #include "container/monitor.h"
 #include "container/recover.h"
 #include "container/start.h"
 #include "container/workers.h"
+#include "image/image.h"
 #include "linux/path.h"
 
 static char *read_boot_id(void)
@@ -131,6 +133,9 @@ int berth_container_manager_open(const struct berth_container_manager_config *co
         berth_container_manager_close(manager);
         return result;
     }
+    if (manager->config.images != NULL) {
+        berth_image_manager_set_users(manager->config.images, container_uses_image, manager);
+    }
     *ret_manager = manager;
     return 0;
 }
@@ -141,6 +146,9 @@ void berth_container_manager_close(struct berth_container_manager *manager)
         return;
     }
     manager->closing = true;
+    if (manager->config.images != NULL) {
+        berth_image_manager_set_users(manager->config.images, NULL, NULL);
+    }
     monitor_free(manager->monitor);
     workers_free(manager->workers);
     while (manager->exec_count > 0) {

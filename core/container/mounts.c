@@ -296,8 +296,25 @@ static int convert_mount(const struct berth_mount *request, struct mount_record 
                            request->type != NULL ? request->type : "");
 }
 
+static int check_tmpfs(const struct berth_strmap *tmpfs, berth_error *err)
+{
+    for (size_t i = 0; i < tmpfs->count; i++) {
+        if (tmpfs->keys[i][0] != '/') {
+            return berth_error_set(err, BERTH_E_INVALID, 0,
+                                   "invalid mount config for type \"tmpfs\": invalid mount path: "
+                                   "'%s' mount path must be absolute",
+                                   tmpfs->keys[i]);
+        }
+    }
+    return 0;
+}
+
 static int add_mounts(struct container *container, berth_error *err)
 {
+    int tmpfs = check_tmpfs(&container->record.host_config.tmpfs, err);
+    if (tmpfs != 0) {
+        return tmpfs;
+    }
     const struct berth_json_list *list = &container->record.host_config.mounts;
     for (size_t i = 0; i < list->count; i++) {
         AUTO_MOUNT struct mount_record mount = {0};

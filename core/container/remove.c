@@ -3,6 +3,7 @@
  * Removing containers, one and many.
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "container/create.h"
@@ -65,6 +66,19 @@ static int delete_rows(struct container *container, berth_error *err)
     return result;
 }
 
+/* On a full disk the transaction finds room once the driver has freed, in the background, what the
+ * container wrote. */
+static int delete_rows_patiently(struct container *container, berth_error *err)
+{
+    static const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    int result = delete_rows(container, err);
+    for (int tries = 0; result == BERTH_E_UNAVAILABLE && tries < 100; tries++) {
+        nanosleep(&pause, NULL);
+        result = delete_rows(container, err);
+    }
+    return result;
+}
+
 static void remove_data_dir(struct container *container)
 {
     berth_error error = BERTH_ERROR_INIT;
@@ -105,7 +119,7 @@ static int remove_claimed(struct container *container, const struct berth_contai
         return berth_error_wrap(err, "container %s: cannot remove its root filesystem",
                                 container->id);
     }
-    result = delete_rows(container, err);
+    result = delete_rows_patiently(container, err);
     if (result != 0) {
         return result;
     }

@@ -75,6 +75,20 @@ static bool add_group(struct berth_container_user *user, uint32_t gid)
     return true;
 }
 
+static bool put_group_first(struct berth_container_user *user, uint32_t gid)
+{
+    if (!add_group(user, gid)) {
+        return false;
+    }
+    for (uint32_t i = user->group_count; i-- > 1;) {
+        if (user->groups[i] == gid) {
+            user->groups[i] = user->groups[i - 1];
+            user->groups[i - 1] = gid;
+        }
+    }
+    return true;
+}
+
 /* Finds the passwd line of a name or number. The name found is copied to ret_name. */
 static bool find_user(const char *passwd, const char *wanted, struct berth_container_user *user,
                       char ret_name[256])
@@ -209,6 +223,11 @@ int berth_container_user_parse(const char *passwd, const char *group, const char
     result = add_extra_groups(group, extra, &user, err);
     if (result != 0) {
         return result;
+    }
+    /* Without the primary group in the list, a setgid program could drop a group that a file's
+     * mode denies access to (CVE-2022-36109). */
+    if (!put_group_first(&user, user.gid)) {
+        return berth_error_no_memory(err);
     }
     if (user.home == NULL && (user.home = berth_strdup("/")) == NULL) {
         return berth_error_no_memory(err);

@@ -108,8 +108,6 @@ static int open_networks(struct berth_engine *engine, const struct berth_engine_
             berth_str_empty(config->default_gateway) ? NULL : config->default_gateway,
         .pools = pools,
         .n_pools = count,
-        .host_gateway_ip =
-            berth_str_empty(config->host_gateway_ip) ? NULL : config->host_gateway_ip,
         .host_ip = berth_str_empty(config->default_host_binding_ip)
                        ? NULL
                        : config->default_host_binding_ip,
@@ -153,26 +151,6 @@ static struct berth_container_manager_config container_config(
     };
 }
 
-/* For the image manager: which container stands on this image? */
-static bool image_user(void *data, const char *image_id, bool running, char ret_container_id[65])
-{
-    const struct berth_container_list all = {.all = !running};
-    struct berth_json_list list = {0};
-    bool found = false;
-    if (berth_container_list(data, &all, &list, NULL) != 0) {
-        return false;
-    }
-    for (size_t i = 0; !found && i < list.count; i++) {
-        const struct berth_container_summary *container = list.items[i];
-        found = berth_str_equal(container->image_id, image_id);
-        if (found) {
-            snprintf(ret_container_id, 65, "%s", container->id);
-        }
-    }
-    berth_json_list_done(&list, &berth_container_summary_table);
-    return found;
-}
-
 static int open_managers(struct berth_engine *engine, const struct berth_engine_config *config,
                          berth_error *err)
 {
@@ -191,7 +169,6 @@ static int open_managers(struct berth_engine *engine, const struct berth_engine_
     struct berth_container_manager_config containers = container_config(engine, config);
     result = berth_container_manager_open(&containers, &engine->containers, err);
     if (result == 0) {
-        berth_image_manager_set_users(engine->images, image_user, engine->containers);
         berth_networks_restored(engine->networks);
         berth_container_manager_resume(engine->containers);
     }
@@ -267,9 +244,6 @@ void berth_engine_close(struct berth_engine *engine)
 {
     if (engine == NULL) {
         return;
-    }
-    if (engine->images != NULL) {
-        berth_image_manager_set_users(engine->images, NULL, NULL);
     }
     berth_container_manager_close(engine->containers);
     berth_networks_close(engine->networks);

@@ -160,7 +160,8 @@ static int empty_directory(void)
     int fs = (int)syscall(NR_FSOPEN, "tmpfs", 1 /* FSOPEN_CLOEXEC */);
     int mounted = -1;
 
-    if (fs >= 0 && syscall(NR_FSCONFIG, fs, K_FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
+    if (fs >= 0 && syscall(NR_FSCONFIG, fs, K_FSCONFIG_SET_STRING, "source", "tmpfs", 0) == 0 &&
+        syscall(NR_FSCONFIG, fs, K_FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
         mounted = (int)syscall(NR_FSMOUNT, fs, 1, (unsigned int)K_ATTR_RDONLY);
     }
     if (fs >= 0) {

@@ -196,6 +196,8 @@ int main(int argc, char **argv)
         char *end;
         long control = strtol(argv[2], &end, 10);
         if (*end == 0 && end != argv[2] && control >= 3 && control < 1048576) {
+            /* Started by descriptor, it would be called by that descriptor's number. */
+            prctl(PR_SET_NAME, "berth-shim", 0, 0, 0);
             /* Whatever the daemon may have leaked ends at the execve. */
             syscall(NR_CLOSE_RANGE, 3u, ~0u, K_CLOSE_RANGE_CLOEXEC);
             supervise((int)control, exec);

@@ -215,9 +215,9 @@ static int new_file_system(const struct berth_shim_mount *m)
     if (fs < 0) {
         return -1;
     }
-    if (m->source != NULL && m->source[0] != 0) {
-        syscall(NR_FSCONFIG, fs, K_FSCONFIG_SET_STRING, "source", m->source, 0);
-    }
+    /* What /proc/mounts shows first; without one of its own it is the type, as mount(8) does. */
+    syscall(NR_FSCONFIG, fs, K_FSCONFIG_SET_STRING, "source",
+            m->source != NULL && m->source[0] != 0 ? m->source : m->type, 0);
     for (uint32_t i = 0; i < m->options.count; i++) {
         char key[64];
         const char *option = m->options.items[i];

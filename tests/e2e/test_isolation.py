@@ -74,7 +74,7 @@ def mounts_without_paths(text):
     for line in text.splitlines():
         device, point, kind, options = line.split()[:4]
         options = re.sub(r'(lowerdir|upperdir|workdir|fsync)=[^,]*,?', '', options)
-        if point in ('/proc/interrupts', '/sys/devices/virtual/powercap'):
+        if point in ('/proc/interrupts', '/sys/devices/virtual/powercap', '/sys/firmware'):
             continue      # newer Docker masks these too
         if point.startswith('/proc/') and kind in ('tmpfs', 'devtmpfs'):
             device, kind, options = '-', 'masked', ''

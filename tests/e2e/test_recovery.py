@@ -278,7 +278,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(e):
     twin.log = e.sandbox.path('twin.log')
     twin.start(wait=False)
     assert twin.process.wait(20) != 0
-    assert re.search('pid|lock|running|in use', twin.log_tail(), re.I), twin.log_tail()
+    assert re.search('already (runs|in use|running)|pid file', twin.log_tail(), re.I), twin.log_tail()
     assert e.cli('ps').code == 0
 
 

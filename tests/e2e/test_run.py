@@ -211,7 +211,7 @@ def test_a_restart_policy_starts_again(e):
          'echo run; exit 1')
     wait_for(lambda: e.inspect('again', '{{.RestartCount}} {{.State.Status}}') == '2 exited',
              what='two restarts')
-    assert e.ok('logs', 'again') == 'run\nrun\nrun'
+    wait_for(lambda: e.ok('logs', 'again') == 'run\nrun\nrun', what='its third run')
     e.ok('rm', 'again')
 
 

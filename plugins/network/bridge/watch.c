@@ -106,14 +106,6 @@ static int subscribe(berth_inst *inst, struct netlink *netlink)
     return fd;
 }
 
-static int timeout(berth_inst *inst)
-{
-    pthread_mutex_lock(&inst->lock);
-    int milliseconds = bridge_strays_timeout(inst);
-    pthread_mutex_unlock(&inst->lock);
-    return milliseconds;
-}
-
 static void *watch(void *argument)
 {
     berth_inst *inst = argument;
@@ -125,8 +117,7 @@ static void *watch(void *argument)
         berth_logf(inst->host, BERTH_HOST_LOG_WARN,
                    "cannot watch nftables: rules that others remove come back at the next change");
     }
-    while (poll(fds, 2, timeout(inst)) >= 0 || errno == EINTR) {
-        bridge_strays_look(inst);
+    while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
         if (fds[1].fd >= 0 && fds[1].revents != 0) {
             poll(NULL, 0, SETTLE_MS);
             drain(fds[1].fd);
@@ -164,7 +155,7 @@ int32_t bridge_watch_start(berth_inst *inst, berth_error *err)
     return 0;
 }
 
-void bridge_watch_wake(berth_inst *inst)
+static void wake(berth_inst *inst)
 {
     uint64_t one = 1;
     if (inst->wake_fd >= 0 && write(inst->wake_fd, &one, sizeof(one)) < 0) {
@@ -175,7 +166,7 @@ void bridge_watch_wake(berth_inst *inst)
 void bridge_watch_suspect(berth_inst *inst)
 {
     inst->suspect = true;
-    bridge_watch_wake(inst);
+    wake(inst);
 }
 
 void bridge_watch_forget(berth_inst *inst, const berth_network_port *ports, uint32_t count)
@@ -198,7 +189,7 @@ void bridge_watch_forget(berth_inst *inst, const berth_network_port *ports, uint
             more[inst->n_flows++] = ports[i];
         }
     }
-    bridge_watch_wake(inst);
+    wake(inst);
 }
 
 void bridge_watch_stop(berth_inst *inst)
@@ -208,7 +199,7 @@ void bridge_watch_stop(berth_inst *inst)
     }
     pthread_mutex_lock(&inst->lock);
     inst->stopping = true;
-    bridge_watch_wake(inst);
+    wake(inst);
     pthread_mutex_unlock(&inst->lock);
     pthread_join(inst->watcher, NULL);
     close(inst->wake_fd);
