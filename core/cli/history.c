@@ -25,6 +25,16 @@ static const char *headers[][2] = {
     {NULL, NULL},
 };
 
+static const char *plain_headers[][2] = {
+    {"ID", "IMAGE"},
+    {"CreatedSince", "CREATED AT"},
+    {"CreatedAt", "CREATED AT"},
+    {"CreatedBy", "CREATED BY"},
+    {"Size", "SIZE"},
+    {"Comment", "COMMENT"},
+    {NULL, NULL},
+};
+
 /* The command with white space made plain. */
 static void set_created_by(struct json_object *row, const char *text, bool trunc)
 {
@@ -62,12 +72,13 @@ static int run_history(struct berth_cli *cli)
 {
     const struct berth_flags *flags = &cli->flags;
     AUTO_BUFFER struct berth_buffer target = BERTH_BUFFER_INIT;
+    bool human = berth_flags_bool(flags, "human");
     struct berth_listing listing = {
         .format = berth_flags_string(flags, "format"),
         .table = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
         .quiet = berth_flags_bool(flags, "quiet") ? "{{.ID}}" : NULL,
         .type = "*image.historyContext",
-        .headers = headers,
+        .headers = human ? headers : plain_headers,
     };
     berth_buffer_add(&target, "/images/");
     berth_http_url_encode(&target, cli->args[0], true);
@@ -82,8 +93,7 @@ static int run_history(struct berth_cli *cli)
     struct json_object *rows = json_object_new_array();
     for (size_t i = 0; i < json_object_array_length(steps); i++) {
         json_object_array_add(rows, make_row(json_object_array_get_idx(steps, i),
-                                             !berth_flags_bool(flags, "no-trunc"),
-                                             berth_flags_bool(flags, "human")));
+                                             !berth_flags_bool(flags, "no-trunc"), human));
     }
     int code = berth_listing_print(cli, &listing, rows);
     json_object_put(rows);

@@ -194,18 +194,29 @@ static int run_save(struct berth_cli *cli)
     return berth_transfer_download(cli, target.data, berth_flags_string(&cli->flags, "output"));
 }
 
+/* The name with the registry and namespace that it stands for: "busybox" is
+ * "docker.io/library/busybox". The caller's to free. */
+static char *full_name(const char *image)
+{
+    size_t length = strcspn(image, "/");
+    bool path = image[length] == '/';
+    bool host = path && (strcspn(image, ".:") < length || berth_str_starts(image, "localhost/"));
+    return berth_format("%s%s", host ? "" : path ? "docker.io/" : "docker.io/library/", image);
+}
+
 int32_t berth_image_pull(struct berth_cli *cli, const char *image, const char *platform, bool quiet,
                          bool to_stderr, berth_error *err)
 {
     AUTO_BUFFER struct berth_buffer target = BERTH_BUFFER_INIT;
     AUTO_STRMAP struct berth_strmap headers = {0};
     struct berth_reply reply = {0};
-    const char *slash = strrchr(image, '/');
-    const char *mark = strpbrk(slash != NULL ? slash : image, ":@");
-    AUTO_FREE char *name =
-        mark != NULL ? strndup(image, (size_t)(mark - image)) : berth_strdup(image);
+    AUTO_FREE char *name = full_name(image);
     if (name == NULL) {
         return berth_error_no_memory(err);
+    }
+    char *mark = strpbrk(strrchr(name, '/'), ":@");
+    if (mark != NULL) {
+        *mark = '\0';
     }
     berth_buffer_add(&target, "/images/create");
     berth_http_query_add(&target, "fromImage", name);
@@ -246,8 +257,8 @@ static int run_pull(struct berth_cli *cli)
     if (berth_image_pull(cli, name, berth_flags_string(flags, "platform"), quiet, false, &err)) {
         return berth_cli_fail(&err);
     }
-    bool host = slash != NULL && strcspn(image, ".:") < strcspn(image, "/");
-    printf("%s%s\n", host ? "" : slash != NULL ? "docker.io/" : "docker.io/library/", name);
+    AUTO_FREE char *full = full_name(name);
+    puts(full != NULL ? full : name);
     return 0;
 }
 
@@ -295,7 +306,7 @@ const struct berth_command berth_command_import = {
     .known_as = "image import, import",
     BERTH_FLAGS(import_flags),
     .min_args = 1,
-    .max_args = 2,
+    .max_args = BERTH_ARGS_ANY,
     .run = run_import,
 };
 

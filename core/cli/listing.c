@@ -122,6 +122,18 @@ static int32_t print_rows(const struct berth_template *template,
     return code;
 }
 
+/* Rows as JSON have < > & escaped, as Go's encoder does for HTML's sake. */
+static void print_escaped(const struct berth_buffer *out)
+{
+    for (size_t i = 0; i < out->length; i++) {
+        if (strchr("<>&", out->data[i]) != NULL && out->data[i] != '\0') {
+            printf("\\u%04x", out->data[i]);
+        } else {
+            putchar(out->data[i]);
+        }
+    }
+}
+
 int berth_listing_print(struct berth_cli *cli, const struct berth_listing *listing,
                         struct json_object *rows)
 {
@@ -147,6 +159,8 @@ int berth_listing_print(struct berth_cli *cli, const struct berth_listing *listi
     }
     if (table && out.data != NULL) {
         berth_output_columns(out.data, 10, 3, stdout);
+    } else if (strcmp(text, "{{json .}}") == 0 && out.data != NULL) {
+        print_escaped(&out);
     } else if (out.data != NULL) {
         fwrite(out.data, 1, out.length, stdout);
     }

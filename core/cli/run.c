@@ -319,8 +319,7 @@ static int decide_streams(struct container_run *run)
     run->detach = berth_flags_bool(flags, "detach");
     run->remove = berth_flags_bool(flags, "rm");
     if (run->detach && berth_flags_list(flags, "attach")->count > 0) {
-        return berth_cli_failf("conflicting options: cannot specify both --attach and --detach") +
-               EXIT_DAEMON - 1;
+        return berth_cli_failf("conflicting options: cannot specify both --attach and --detach");
     }
     for (size_t i = 0; run->detach && i < ARRAY_SIZE(members); i++) {
         berth_body_set(run->body, members[i], json_object_new_boolean(false));

@@ -89,8 +89,11 @@ static int32_t index_step(struct value *from, const struct value *key, berth_err
     struct json_object *value = from->json, *found = NULL;
     const char *name = text_of(key);
     *from = (struct value){NULL, ""};
+    if (value == NULL && name == NULL) {
+        return wrong(err, "index of untyped nil");
+    }
     if (value == NULL) {
-        return 0; /* a nil map has no keys, a nil slice no items */
+        return 0; /* a nil map has no keys */
     }
     if (json_object_is_type(value, json_type_object)) {
         if (name == NULL) {
