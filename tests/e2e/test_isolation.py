@@ -76,6 +76,8 @@ def mounts_without_paths(text):
         options = re.sub(r'(lowerdir|upperdir|workdir|fsync)=[^,]*,?', '', options)
         if point in ('/proc/interrupts', '/sys/devices/virtual/powercap', '/sys/firmware'):
             continue      # newer Docker masks these too
+        if point == '/sys/fs/cgroup' and kind == 'tmpfs':
+            options = ''      # runc leaves it writable, where Docker's documents say read-only
         if point.startswith('/proc/') and kind in ('tmpfs', 'devtmpfs'):
             device, kind, options = '-', 'masked', ''
         options = re.sub(r',?(index|xino|metacopy|nfs_export|redirect_dir|uuid|volatile|'

@@ -146,7 +146,10 @@ nothing_left()
 {
     berth rm -f limited
     eventually sh -c '! find /sys/fs/cgroup/berth.slice/containers -mindepth 1 -type d | grep .' \
-        && eventually sh -c '! ip link | grep veth' && eventually sh -c '! pgrep berth-shim'
+        && eventually sh -c '! pgrep berth-shim' || return 1
+    # ready network namespaces are kept as long as the daemon runs
+    systemctl stop berth.socket berth.service
+    eventually sh -c '! ip link | grep veth'
 }
 
 no_complaints()
