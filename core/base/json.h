@@ -24,15 +24,15 @@ enum berth_json_type {
     BERTH_JSON_DOUBLE,         /* double */
     BERTH_JSON_OPTIONAL_INT64, /* int64_t: BERTH_JSON_UNSET is null or absent */
     BERTH_JSON_STRING,         /* char *, owned; null and absent are NULL, NULL is written as "" */
-    BERTH_JSON_STRV,   /* struct berth_strv: array of strings; a lone string is read as one item */
-    BERTH_JSON_STRMAP, /* struct berth_strmap: object of strings */
-    BERTH_JSON_STRSET, /* struct berth_strv: written and read as {"item": {}, ...} */
-    BERTH_JSON_OBJECT, /* the struct itself, embedded */
-    BERTH_JSON_OBJECT_PTR, /* struct *, owned; NULL is null */
-    BERTH_JSON_LIST,       /* struct berth_json_list of struct * */
-    BERTH_JSON_MAP,        /* struct berth_json_map: object of objects */
-    BERTH_JSON_LIST_MAP,   /* struct berth_json_map whose values are struct berth_json_list * */
-    BERTH_JSON_RAW         /* struct json_object *, owned: kept as it is */
+    BERTH_JSON_STRV,           /* struct berth_strv: array of strings */
+    BERTH_JSON_STRMAP,         /* struct berth_strmap: object of strings */
+    BERTH_JSON_STRSET,         /* struct berth_strv: written and read as {"item": {}, ...} */
+    BERTH_JSON_OBJECT,         /* the struct itself, embedded */
+    BERTH_JSON_OBJECT_PTR,     /* struct *, owned; NULL is null */
+    BERTH_JSON_LIST,           /* struct berth_json_list of struct * */
+    BERTH_JSON_MAP,            /* struct berth_json_map: object of objects */
+    BERTH_JSON_LIST_MAP,       /* struct berth_json_map whose values are struct berth_json_list * */
+    BERTH_JSON_RAW             /* struct json_object *, owned: kept as it is */
 };
 
 #define BERTH_JSON_UNSET INT64_MIN
@@ -43,7 +43,8 @@ enum berth_json_type {
 enum {
     BERTH_JSON_OMIT_EMPTY = 1 << 0, /* leave the member out */
     BERTH_JSON_NULL_EMPTY = 1 << 1, /* write null ("", [] and {} otherwise) */
-    BERTH_JSON_SECRET = 1 << 2      /* never printed by debug dumps */
+    BERTH_JSON_SECRET = 1 << 2,     /* never printed by debug dumps */
+    BERTH_JSON_LONE = 1 << 3        /* STRV: a lone string is read as one item */
 };
 
 struct berth_json_table;

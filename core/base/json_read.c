@@ -145,10 +145,11 @@ static bool mark_present(void *array)
     return *slot != NULL;
 }
 
-static bool read_strv(struct berth_strv *member, struct json_object *json)
+static bool read_strv(const struct berth_json_field *field, struct berth_strv *member,
+                      struct json_object *json)
 {
     berth_strv_done(member);
-    if (json_object_is_type(json, json_type_string)) {
+    if ((field->flags & BERTH_JSON_LONE) != 0 && json_object_is_type(json, json_type_string)) {
         return berth_strv_take(member, copy_string(json));
     }
     if (!json_object_is_type(json, json_type_array)) {
@@ -290,7 +291,7 @@ static int32_t read_field(const struct berth_json_table *table,
         fits = read_string(member, json);
         break;
     case BERTH_JSON_STRV:
-        fits = read_strv(member, json);
+        fits = read_strv(field, member, json);
         break;
     case BERTH_JSON_STRMAP:
         fits = read_strmap(member, json);

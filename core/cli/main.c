@@ -3,6 +3,7 @@
  * The program's entry: finds the command in the tree, parses its flags, checks its arguments,
  * runs it.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -254,8 +255,9 @@ int berth_cli_main(int argc, char **argv)
     cli.arg_count = argc > 0 ? argc - 1 : 0;
     signal(SIGPIPE, SIG_IGN);
     int code = run(&cli);
-    if (fflush(stdout) != 0 && code == 0) {
-        code = 1;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+        fprintf(stderr, "writing to stdout: %s\n", strerror(errno));
+        code = code != 0 ? code : 1;
     }
     berth_client_free(cli.client);
     berth_config_free(cli.config);

@@ -39,7 +39,10 @@ static int32_t read_json(struct berth_config *config, berth_error *err)
 {
     AUTO_BUFFER struct berth_buffer text = BERTH_BUFFER_INIT;
     berth_error reason = BERTH_ERROR_INIT;
-    int32_t code = berth_client_file_read(config->path, CONFIG_MAX, &text, &reason);
+    /* most often there is no file: asking first spares making an error sentence of that */
+    int32_t code = access(config->path, F_OK) != 0
+                       ? BERTH_E_NOT_FOUND
+                       : berth_client_file_read(config->path, CONFIG_MAX, &text, &reason);
     if (code == 0) {
         code = berth_json_parse(text.data, text.length, config->path, &config->json, &reason);
         if (code == 0 && !json_object_is_type(config->json, json_type_object)) {

@@ -119,7 +119,7 @@ static int32_t lock_root(const char *root, const char *what, int *ret_fd, berth_
         pid[got > 0 ? strcspn(pid, "\n") : 0] = '\0';
         return berth_error_set(
             err, BERTH_E_CONFLICT, 0,
-            "another berthd (process %s) already runs on %s %s: stop it, or give "
+            "another berthd (process %s) is already running on %s %s: stop it, or give "
             "this one its own --data-root and --exec-root",
             pid[0] != '\0' ? pid : "unknown", what, root);
     }

@@ -108,6 +108,8 @@ static int open_networks(struct berth_engine *engine, const struct berth_engine_
             berth_str_empty(config->default_gateway) ? NULL : config->default_gateway,
         .pools = pools,
         .n_pools = count,
+        .host_gateway_ip =
+            berth_str_empty(config->host_gateway_ip) ? NULL : config->host_gateway_ip,
         .host_ip = berth_str_empty(config->default_host_binding_ip)
                        ? NULL
                        : config->default_host_binding_ip,

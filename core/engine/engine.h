@@ -54,6 +54,7 @@ struct berth_engine_config {
     const char *fixed_cidr;
     const char *default_gateway;
     const char *default_host_binding_ip; /* "ip" of daemon.json */
+    const char *host_gateway_ip;         /* of --add-host; NULL: the default bridge's gateway */
     int32_t mtu;
     bool ipv6, icc_off, ip_forward_off, ip_masq_off, firewall_off;
     struct berth_strv dns, dns_options, dns_search;

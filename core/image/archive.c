@@ -41,15 +41,14 @@ static int copy_stream(struct berth_image_stream *stream, int to, berth_error *e
 }
 
 int berth_image_spool_stream(struct berth_image_manager *manager, int fd,
-                             const struct berth_image_watch *watch, char ret_hex[BERTH_SHA256_HEX],
-                             int *ret_fd, int64_t *ret_size, berth_error *err)
+                             const struct berth_image_watch *watch, bool hash,
+                             struct berth_image_spooled *ret, berth_error *err)
 {
     const struct berth_image_stream_options options = {
         .fd = fd,
         .offset = -1,
         .length = -1,
-        .flags = BERTH_IMAGE_STREAM_ANY |
-                 (ret_hex != NULL ? (uint32_t)BERTH_IMAGE_STREAM_HASH_OUTPUT : 0),
+        .flags = BERTH_IMAGE_STREAM_ANY | (hash ? (uint32_t)BERTH_IMAGE_STREAM_HASH_OUTPUT : 0),
         .consumed = watch_cancelled,
         .data = (void *)watch,
     };
@@ -63,9 +62,9 @@ int berth_image_spool_stream(struct berth_image_manager *manager, int fd,
         code = copy_stream(stream, to, err);
     }
     if (code == 0) {
-        berth_image_stream_digests(stream, NULL, ret_hex);
-        *ret_size = berth_image_stream_given(stream);
-        *ret_fd = TAKE_FD(to);
+        berth_image_stream_digests(stream, NULL, ret->hex);
+        ret->size = berth_image_stream_given(stream);
+        ret->fd = TAKE_FD(to);
     }
     berth_image_stream_close(stream);
     return code;
@@ -224,10 +223,11 @@ int berth_image_archive_open(struct berth_image_manager *manager, int fd,
     struct berth_image_archive archive = {.fd = fd};
     bool seekable = false;
     off_t begin = 0;
-    int64_t size = 0;
     int code = is_seekable_tar(fd, &seekable, &begin, err);
     if (code == 0 && !seekable) {
-        code = berth_image_spool_stream(manager, fd, watch, NULL, &archive.fd, &size, err);
+        struct berth_image_spooled spooled = {.fd = fd};
+        code = berth_image_spool_stream(manager, fd, watch, false, &spooled, err);
+        archive.fd = spooled.fd;
         archive.owned = code == 0;
         begin = 0;
     }

@@ -37,10 +37,16 @@ const struct berth_image_archive_file *berth_image_archive_find(
 int berth_image_archive_read(const struct berth_image_archive *archive, const char *name,
                              size_t limit, char **ret_text, size_t *ret_length, berth_error *err);
 
-/* Copies a whole stream (decompressed) to a new spool file; *ret_fd is the caller's. The digest of
- * the plain bytes goes to ret_hex (may be NULL). */
+/* A stream's plain bytes in an unnamed file. */
+struct berth_image_spooled {
+    int fd; /* the caller's */
+    int64_t size;
+    char hex[BERTH_SHA256_HEX]; /* sha256, when asked for */
+};
+
+/* Copies a whole stream, decompressed, to a spool file. */
 int berth_image_spool_stream(struct berth_image_manager *manager, int fd,
-                             const struct berth_image_watch *watch, char ret_hex[BERTH_SHA256_HEX],
-                             int *ret_fd, int64_t *ret_size, berth_error *err);
+                             const struct berth_image_watch *watch, bool hash,
+                             struct berth_image_spooled *ret, berth_error *err);
 
 #endif

@@ -49,16 +49,15 @@ static bool layer_cancelled(void *data)
 /* The chain ID is known only when all was read: so it is spooled first. */
 static int make_layer(struct creation *creation, berth_error *err)
 {
-    AUTO_CLOSE int spool = -1;
-    int64_t size = 0;
-    char hex[BERTH_SHA256_HEX];
+    struct berth_image_spooled spooled = {.fd = -1};
     int code = berth_image_spool_stream(creation->manager, creation->request->layer_fd,
-                                        creation->request->watch, hex, &spool, &size, err);
+                                        creation->request->watch, true, &spooled, err);
     if (code < 0) {
         return code;
     }
+    AUTO_CLOSE int spool = spooled.fd;
     char diff_id[sizeof("sha256:") + BERTH_SHA256_HEX];
-    snprintf(diff_id, sizeof(diff_id), "sha256:%s", hex);
+    snprintf(diff_id, sizeof(diff_id), "sha256:%s", spooled.hex);
     const char *parent = creation->parent != NULL && creation->parent->top_layer != NULL
                              ? creation->parent->top_layer
                              : "";
@@ -67,7 +66,7 @@ static int make_layer(struct creation *creation, berth_error *err)
         return code;
     }
     const struct berth_image_layer_job job = {
-        .source = {.fd = spool, .offset = 0, .length = size, .diff_id = diff_id},
+        .source = {.fd = spool, .offset = 0, .length = spooled.size, .diff_id = diff_id},
         .chain_id = creation->chain_id,
         .parent = parent,
         .await_parent = parent_ready,

@@ -44,6 +44,7 @@ void berth_image_manager_close(struct berth_image_manager *manager);
  * full ID. Called without the manager's lock, from any thread, between set_users and close. */
 typedef bool (*berth_image_users_fn)(void *data, const char *image_id, bool running,
                                      char ret_container_id[65]);
+/* Says whom to ask; NULL: nobody. */
 void berth_image_manager_set_users(struct berth_image_manager *manager, berth_image_users_fn users,
                                    void *data);
 /* Removes committed layers that neither an image nor a container needs: after containers of

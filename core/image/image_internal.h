@@ -105,8 +105,7 @@ struct berth_image_layer_source {
     const char *diff_id;     /* "sha256:..." of the plain tar */
 };
 
-/* Makes a layer from its tar, or waits for another thread that does: *parent_ready is asked before
- * the parent must be committed. On success the caller holds the layer (users + 1). */
+/* What to make a layer from. */
 struct berth_image_layer_job {
     struct berth_image_layer_source source;
     const char *chain_id;
@@ -117,6 +116,8 @@ struct berth_image_layer_job {
     bool (*cancelled)(void *data);
     void *data;
 };
+/* Makes a layer from its tar, or waits for another thread that does. On success the caller holds it
+ * (users + 1). */
 int berth_image_layer_make(struct berth_image_manager *manager,
                            const struct berth_image_layer_job *job, berth_error *err);
 /* Removes all layers without users that the driver lets go. Both results may be NULL: their chain

@@ -104,14 +104,12 @@ static int add_job(struct load *load, const char *diff_id, const struct layer_pl
                : berth_error_no_memory(err);
 }
 
-/* Parses a config, checks that we can run it, and plans its layers. Takes over text. */
-static int add_layers(struct load *load, struct load_image *image, char *text, size_t length,
+/* Parses an image's config, checks that we can run it, and plans its layers. */
+static int add_layers(struct load *load, const struct load_image *image,
                       const struct layer_place *places, size_t count, berth_error *err)
 {
-    image->config_text = text;
-    image->config_length = length;
     struct berth_image_config *config = NULL;
-    int code = berth_oci_image_config_parse(text, length, &config, err);
+    int code = berth_oci_image_config_parse(image->config_text, image->config_length, &config, err);
     if (code < 0) {
         return code;
     }
@@ -150,18 +148,12 @@ static int plan_entry(struct load *load, const struct berth_archive_entry *entry
                                    entry->layers.items[i]);
         }
     }
-    char *text = NULL;
-    size_t length = 0;
     int code = berth_image_archive_read(&load->archive, entry->config, BERTH_OCI_IMAGE_CONFIG_MAX,
-                                        &text, &length, err);
+                                        &image->config_text, &image->config_length, err);
     for (size_t i = 0; code == 0 && i < entry->repo_tags.count; i++) {
         code = add_reference(image, entry->repo_tags.items[i], err);
     }
-    if (code < 0) {
-        free(text);
-        return code;
-    }
-    return add_layers(load, image, text, length, places, entry->layers.count, err);
+    return code < 0 ? code : add_layers(load, image, places, entry->layers.count, err);
 }
 
 static int plan_docker(struct load *load, berth_error *err)
@@ -262,13 +254,11 @@ static int plan_manifest(struct load *load, const struct berth_manifest *manifes
         }
     }
     int code = name != NULL ? name_image(image, name, err) : 0;
-    char *text = NULL;
-    size_t length = 0;
     if (code == 0) {
-        code = read_blob(load, manifest->config, BERTH_OCI_IMAGE_CONFIG_MAX, &text, &length, err);
+        code = read_blob(load, manifest->config, BERTH_OCI_IMAGE_CONFIG_MAX, &image->config_text,
+                         &image->config_length, err);
     }
-    return code < 0 ? code
-                    : add_layers(load, image, text, length, places, manifest->layers.count, err);
+    return code < 0 ? code : add_layers(load, image, places, manifest->layers.count, err);
 }
 
 static int no_platform(const struct load *load, berth_error *err)

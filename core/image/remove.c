@@ -289,15 +289,14 @@ static int delete_image(struct removal *removal, const char *id, berth_error *er
     return code;
 }
 
-/* Removes an image and its untagged, unused parents. `quiet`: a conflict is no failure (parents).
- */
-static int remove_image(struct removal *removal, const char *first, berth_error *err)
+/* Removes an image and its untagged, unused parents. `quiet`: what is in the way is no failure, as
+ * after a name was removed and for parents. */
+static int remove_image(struct removal *removal, const char *first, bool quiet, berth_error *err)
 {
     AUTO_FREE char *id = strdup(first);
-    bool quiet = false;
+    bool soft = !removal->options->force;
     while (id != NULL) {
         berth_error problem = BERTH_ERROR_INIT;
-        bool soft = quiet || !removal->options->force;
         int code = check_conflicts(removal, id, soft, true, &problem);
         if (code == BERTH_E_CONFLICT && quiet) {
             return 0;
@@ -320,6 +319,7 @@ static int remove_image(struct removal *removal, const char *first, berth_error 
         }
         berth_replace(&id, strdup(image->parent));
         quiet = true;
+        soft = true;
         AUTO_IMAGE struct berth_image *parent = NULL;
         if (id == NULL || berth_image_lookup(removal->manager, id, &parent, NULL) < 0) {
             return 0;
@@ -379,7 +379,7 @@ static int remove_by_name(struct removal *removal, const char *ref, const struct
     }
     size_t left = 0;
     code = remove_name(removal, image, &names, text, &left, err);
-    return code < 0 || left > 0 ? code : remove_image(removal, image->id, err);
+    return code < 0 || left > 0 ? code : remove_image(removal, image->id, true, err);
 }
 
 static int remove_by_id(struct removal *removal, const struct berth_image *image, berth_error *err)
@@ -392,7 +392,7 @@ static int remove_by_id(struct removal *removal, const struct berth_image *image
             code = untag(removal, image->id, &names.items[i], err);
         }
     }
-    return code < 0 ? code : remove_image(removal, image->id, err);
+    return code < 0 ? code : remove_image(removal, image->id, false, err);
 }
 
 static int remove_ref(struct removal *removal, const char *ref, berth_error *err)

@@ -72,6 +72,7 @@ struct berth_tar_reader_options {
     void *data;
 };
 
+/* Makes a reader; data of options is borrowed until free. */
 int berth_tar_reader_new(const struct berth_tar_reader_options *options,
                          struct berth_tar_reader **ret_reader, berth_error *err);
 /* NULL is fine. */

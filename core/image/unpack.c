@@ -96,32 +96,38 @@ static int write_at(int fd, const void *bytes, size_t length, int64_t offset,
     return 0;
 }
 
-/* Writes `length` bytes of the entry's content from offset on. `rest` keeps what the reader gave
- * beyond a piece's end. */
-static int write_piece(struct unpack *unpack, const struct place *place, int fd,
-                       const struct berth_tar_piece *piece, const char **rest, size_t *rest_length,
-                       berth_error *err)
+/* A file being written, and what the reader gave beyond the end of its last piece. */
+struct output {
+    const struct place *place;
+    int fd;
+    const char *rest;
+    size_t rest_length;
+};
+
+/* Writes one piece of the entry's content. */
+static int write_piece(struct unpack *unpack, struct output *output,
+                       const struct berth_tar_piece *piece, berth_error *err)
 {
     int64_t offset = piece->offset, left = piece->length;
     while (left > 0) {
-        if (*rest_length == 0) {
+        if (output->rest_length == 0) {
             const void *bytes = NULL;
-            int code = berth_tar_reader_content(unpack->reader, &bytes, rest_length, err);
+            int code = berth_tar_reader_content(unpack->reader, &bytes, &output->rest_length, err);
             if (code < 0) {
                 return code;
             }
-            *rest = bytes;
-            if (*rest_length == 0) {
+            output->rest = bytes;
+            if (output->rest_length == 0) {
                 return berth_error_set(err, BERTH_E_DATA, 0, "damaged tar: content is missing");
             }
         }
-        size_t part = (int64_t)*rest_length < left ? *rest_length : (size_t)left;
-        int code = write_at(fd, *rest, part, offset, place, err);
+        size_t part = (int64_t)output->rest_length < left ? output->rest_length : (size_t)left;
+        int code = write_at(output->fd, output->rest, part, offset, output->place, err);
         if (code < 0) {
             return code;
         }
-        *rest += part;
-        *rest_length -= part;
+        output->rest += part;
+        output->rest_length -= part;
         offset += (int64_t)part;
         left -= (int64_t)part;
     }
@@ -152,8 +158,7 @@ static int write_content(struct unpack *unpack, const struct berth_tar_entry *en
     const struct berth_tar_piece *pieces = entry->pieces != NULL ? entry->pieces : &whole;
     size_t piece_count = entry->pieces != NULL ? entry->piece_count : 1;
     uint32_t first = UNPACK_NO_PIECES, count = 0;
-    const char *rest = NULL;
-    size_t rest_length = 0;
+    struct output output = {.place = place, .fd = fd};
     int code = 0;
     if (entry->pieces != NULL && ftruncate(fd, entry->size) < 0) {
         code = fail(place, err);
@@ -161,7 +166,7 @@ static int write_content(struct unpack *unpack, const struct berth_tar_entry *en
     for (size_t i = 0; code == 0 && i < piece_count; i++) {
         code = record_piece(unpack, place, &pieces[i], &first, &count, err);
         if (code == 0) {
-            code = write_piece(unpack, place, fd, &pieces[i], &rest, &rest_length, err);
+            code = write_piece(unpack, &output, &pieces[i], err);
         }
     }
     struct stat status;

@@ -5,6 +5,7 @@
  * Locks, in the order in which they are taken:
  *   wire_lock  one at a time: networks are made and removed in drivers, drivers are synced
  *   lock       everything in memory; never held while a driver, the store or a socket is waited for
+ *              (but by networks_sync, once at the start, before anybody asks)
  * A network does not go away while an endpoint is in it; so a thread that has put an endpoint into
  * a network may use the network without the lock, except for its list of endpoints.
  */

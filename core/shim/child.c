@@ -203,7 +203,7 @@ static void open_terminal(struct setup *c)
     }
     send_terminal(c, master);
     close(master);
-    if (dup3(slave, 0, 0) < 0 || dup3(slave, 1, 0) < 0 || dup3(slave, 2, 0) < 0 ||
+    if (dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0 ||
         ioctl(0, TIOCSCTTY, 0) < 0) {
         child_fail(c, BERTH_SHIM_STAGE_STDIO, "taking the terminal: %s", errno_text(errno));
     }
@@ -213,7 +213,7 @@ static void open_terminal(struct setup *c)
 static void take_stdio(struct setup *c)
 {
     for (int i = 0; i < 3; i++) {
-        if (dup3(c->stdio[i], i, 0) < 0) {
+        if (dup2(c->stdio[i], i) < 0) {
             child_fail(c, BERTH_SHIM_STAGE_STDIO, "setting up standard streams: %s",
                        errno_text(errno));
         }

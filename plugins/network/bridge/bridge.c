@@ -69,16 +69,26 @@ static int32_t bridge_open(const berth_host *host, const berth_cfg *cfg, berth_i
 
 /* ---- firewall with its reports ---- */
 
-/* Says once per foreign chain what stands in the way of forwarded packets. */
+/* What stands in the way of forwarded packets and what to do about it. */
+static void describe_dropping(const berth_inst *inst, const char *dropping, char *text, size_t size)
+{
+    const char *bridge =
+        inst->model.networks != NULL ? inst->model.networks->interface : "<bridge>";
+    snprintf(text, size,
+             "the nftables chain %s drops forwarded packets by policy, so containers do not reach "
+             "the outside and nobody outside their published ports; let the bridges' packets "
+             "through there: nft insert rule %s iifname %s accept; nft insert rule %s oifname %s "
+             "accept",
+             dropping, dropping, bridge, dropping, bridge);
+}
+
+/* Says it once per foreign chain. */
 static void report_dropping(berth_inst *inst, const char *dropping)
 {
+    char text[768];
     if (dropping[0] != '\0' && strcmp(dropping, inst->warned) != 0) {
-        berth_logf(inst->host, BERTH_HOST_LOG_WARN,
-                   "the nftables chain %s drops forwarded packets by policy: containers reach the "
-                   "outside, and the outside published ports, only if it lets the bridges' packets "
-                   "through; accept them there, for instance: nft insert rule %s iifname \"br*\" "
-                   "accept",
-                   dropping, dropping);
+        describe_dropping(inst, dropping, text, sizeof(text));
+        inst->host->log(inst->host->ctx, BERTH_HOST_LOG_WARN, text);
     }
     snprintf(inst->warned, sizeof(inst->warned), "%s", dropping);
 }
@@ -92,7 +102,7 @@ int32_t bridge_firewall(berth_inst *inst, const char *cause, berth_error *err)
     }
     if (cause != NULL && repair.chains + repair.rules + repair.elements > 0) {
         berth_logf(inst->host, BERTH_HOST_LOG_WARN,
-                   "%s: put back %u chains, %u rules and %u map elements of the nftables table "
+                   "%s: corrected %u chains, %u rules and %u map elements of the nftables table "
                    "inet %s",
                    cause, repair.chains, repair.rules, repair.elements, inst->firewall.table);
     }
@@ -490,6 +500,10 @@ static int32_t bridge_sync(berth_inst *inst, UNUSED berth_op *op, const berth_ne
     if (code == 0) {
         code = sync_links(inst, &changes, err);
     }
+    if (code == 0 && inst->watching) {
+        bridge_strays_schedule(inst);
+        bridge_watch_wake(inst);
+    }
     pthread_mutex_unlock(&inst->lock);
     return code < 0 ? code : emit_changes(inst, facts, changes, err);
 }
@@ -528,19 +542,16 @@ static int32_t bridge_list(berth_inst *inst, UNUSED berth_op *op, berth_sink *fa
 
 static int32_t bridge_status(berth_inst *inst, berth_sink *facts, berth_error *err)
 {
-    char table[NFT_NAME + 8], dropping[sizeof(inst->warned)], text[256];
+    char table[NFT_NAME + 8], text[768] = "";
     int32_t code;
     pthread_mutex_lock(&inst->lock);
     snprintf(table, sizeof(table), "inet %s", inst->firewall.table);
-    memcpy(dropping, inst->warned, sizeof(dropping));
+    if (inst->warned[0] != '\0') {
+        describe_dropping(inst, inst->warned, text, sizeof(text));
+    }
     pthread_mutex_unlock(&inst->lock);
     code = inst->host->emit(facts, "table", table, err);
-    if (code == 0 && dropping[0] != '\0') {
-        snprintf(
-            text, sizeof(text),
-            "the nftables chain %s drops forwarded packets by policy: let the bridges' packets "
-            "through there",
-            dropping);
+    if (code == 0 && text[0] != '\0') {
         code = inst->host->emit(facts, "warning", text, err);
     }
     return code;

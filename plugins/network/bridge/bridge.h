@@ -15,6 +15,8 @@
 #include "firewall.h"
 #include "model.h"
 
+#define BRIDGE_STRAYS 256 /* removed at a time */
+
 /* A namespace with a veth made ahead of time. */
 struct prepared {
     struct prepared *next;
@@ -40,6 +42,11 @@ struct berth_inst {
     int wake_fd;               /* eventfd that wakes it */
     berth_network_port *flows; /* ports whose UDP flows it is to forget */
     uint32_t n_flows;
+    /* strays.c */
+    unsigned stray_looks; /* that are still to come */
+    int64_t stray_time;   /* of the next one, monotonic milliseconds */
+    uint32_t strays[BRIDGE_STRAYS];
+    unsigned n_strays;
 };
 
 /* What links.c needs of a network, copied out under the lock. */
@@ -73,18 +80,27 @@ int32_t bridge_links_up(const berth_inst *inst, const char *name, int netns_fd, 
 void bridge_links_shut(const char *name);
 /* Removes a veth by its name here; absent: success. Takes tens of milliseconds. */
 int32_t bridge_links_delete(const char *name, berth_error *err);
-/* Makes all ports of the model's endpoints ports of their bridges again and removes veths of ours
- * that belong to nobody. */
+/* Makes all ports of the model's endpoints ports of their bridges again. */
 int32_t bridge_links_sync(berth_inst *inst, unsigned *ret_changes, berth_error *err);
 
 /* Repairs the firewall and reports; the lock is held. `cause` begins the log line when something
  * had to be put right and is NULL when changes are expected. */
 int32_t bridge_firewall(berth_inst *inst, const char *cause, berth_error *err);
 
+/* Has the watcher look for interfaces that belong to nobody, some seconds from now; the lock is
+ * held. */
+void bridge_strays_schedule(berth_inst *inst);
+/* Milliseconds until the next look; -1: none is due. The lock is held. */
+int bridge_strays_timeout(berth_inst *inst);
+/* Looks if it is time, and removes. The lock is not held. */
+void bridge_strays_look(berth_inst *inst);
+
 /* Starts the thread that watches for changes of our table; idempotent, the lock is held. */
 int32_t bridge_watch_start(berth_inst *inst, berth_error *err);
 /* Ends it; the lock is not held. */
 void bridge_watch_stop(berth_inst *inst);
+/* Has the watcher see what there is to do; the lock is held. */
+void bridge_watch_wake(berth_inst *inst);
 /* Has the watcher look at the table; the lock is held. */
 void bridge_watch_suspect(berth_inst *inst);
 /* Has the watcher delete the connection tracking entries of the UDP ports among these: the kernel

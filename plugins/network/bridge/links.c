@@ -18,10 +18,6 @@
 #include "../common/rtnl.h"
 #include "bridge.h"
 
-/* Strays are given this group and removed by one message: each RTM_DELLINK of its own would cost
- * 20 ms or more of waiting inside the kernel. */
-#define STRAY_GROUP 0x62657274u
-
 int bridge_sysctl(const char *path, const char *text)
 {
     char now[32] = "";
@@ -363,14 +359,14 @@ static struct rtnl_link *find_veth(const struct veths *veths, const char *name)
                : bsearch(&key, veths->items, veths->count, sizeof(key), compare_names);
 }
 
-/* Our ports are on their bridge with their flags; marks those that are known (index 0). */
-static unsigned mend_ports(berth_inst *inst, struct netlink *netlink, struct veths *veths)
+/* Our ports are on their bridge with their flags. */
+static unsigned mend_ports(berth_inst *inst, struct netlink *netlink, const struct veths *veths)
 {
     unsigned changes = 0;
     for (unsigned i = 0; i < MODEL_BUCKETS; i++) {
         for (struct model_endpoint *e = inst->model.buckets[i]; e != NULL; e = e->next) {
             const struct model_network *network = model_network_find(&inst->model, e->network_id);
-            struct rtnl_link *veth = find_veth(veths, e->host_interface);
+            const struct rtnl_link *veth = find_veth(veths, e->host_interface);
             bool isolated;
             if (network == NULL || veth == NULL) {
                 continue;
@@ -383,36 +379,16 @@ static unsigned mend_ports(berth_inst *inst, struct netlink *netlink, struct vet
                 rtnl_put_port_flags(netlink, veth->name, isolated);
                 changes++;
             }
-            veth->index = 0;
-        }
-    }
-    for (struct prepared *p = inst->prepared; p != NULL; p = p->next) {
-        struct rtnl_link *veth = find_veth(veths, p->host_interface);
-        if (veth != NULL) {
-            veth->index = 0;
         }
     }
     return changes;
-}
-
-static bool is_ours(const berth_inst *inst, const struct rtnl_link *veth)
-{
-    if (veth->index == 0 || strncmp(veth->name, "veth", 4) != 0 || strlen(veth->name) != 12) {
-        return false;
-    }
-    for (const struct model_network *n = inst->model.networks; n != NULL; n = n->next) {
-        if (veth->master != 0 && veth->master == n->index) {
-            return true;
-        }
-    }
-    return false;
 }
 
 int32_t bridge_links_sync(berth_inst *inst, unsigned *ret_changes, berth_error *err)
 {
     struct netlink netlink;
     struct veths veths = {0};
-    unsigned changes = 0, strays = 0;
+    unsigned changes = 0;
     int32_t code = netlink_open(&netlink, NETLINK_ROUTE, err);
     int result;
     if (code < 0) {
@@ -425,16 +401,7 @@ int32_t bridge_links_sync(berth_inst *inst, unsigned *ret_changes, berth_error *
     if (result == 0 && !veths.failed) {
         qsort(veths.items, veths.count, sizeof(*veths.items), compare_names);
         changes = mend_ports(inst, &netlink, &veths);
-        for (size_t i = 0; i < veths.count; i++) {
-            if (is_ours(inst, &veths.items[i])) {
-                rtnl_put_group(&netlink, veths.items[i].name, STRAY_GROUP);
-                strays++;
-            }
-        }
-        if (strays > 0) {
-            rtnl_put_delete_group(&netlink, STRAY_GROUP);
-        }
-        result = changes + strays == 0 ? 0 : netlink_commit(&netlink, NULL);
+        result = changes == 0 ? 0 : netlink_commit(&netlink, NULL);
     }
     free(veths.items);
     netlink_close(&netlink);
@@ -445,6 +412,6 @@ int32_t bridge_links_sync(berth_inst *inst, unsigned *ret_changes, berth_error *
         return BERTH_FAIL_ERRNO(err, result < 0 ? -result : ENOMEM,
                                 "cannot bring the bridges' ports to order");
     }
-    *ret_changes = changes + strays;
+    *ret_changes = changes;
     return 0;
 }

@@ -106,6 +106,14 @@ static int subscribe(berth_inst *inst, struct netlink *netlink)
     return fd;
 }
 
+static int timeout(berth_inst *inst)
+{
+    pthread_mutex_lock(&inst->lock);
+    int milliseconds = bridge_strays_timeout(inst);
+    pthread_mutex_unlock(&inst->lock);
+    return milliseconds;
+}
+
 static void *watch(void *argument)
 {
     berth_inst *inst = argument;
@@ -117,7 +125,8 @@ static void *watch(void *argument)
         berth_logf(inst->host, BERTH_HOST_LOG_WARN,
                    "cannot watch nftables: rules that others remove come back at the next change");
     }
-    while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+    while (poll(fds, 2, timeout(inst)) >= 0 || errno == EINTR) {
+        bridge_strays_look(inst);
         if (fds[1].fd >= 0 && fds[1].revents != 0) {
             poll(NULL, 0, SETTLE_MS);
             drain(fds[1].fd);
@@ -155,7 +164,7 @@ int32_t bridge_watch_start(berth_inst *inst, berth_error *err)
     return 0;
 }
 
-static void wake(berth_inst *inst)
+void bridge_watch_wake(berth_inst *inst)
 {
     uint64_t one = 1;
     if (inst->wake_fd >= 0 && write(inst->wake_fd, &one, sizeof(one)) < 0) {
@@ -166,7 +175,7 @@ static void wake(berth_inst *inst)
 void bridge_watch_suspect(berth_inst *inst)
 {
     inst->suspect = true;
-    wake(inst);
+    bridge_watch_wake(inst);
 }
 
 void bridge_watch_forget(berth_inst *inst, const berth_network_port *ports, uint32_t count)
@@ -189,7 +198,7 @@ void bridge_watch_forget(berth_inst *inst, const berth_network_port *ports, uint
             more[inst->n_flows++] = ports[i];
         }
     }
-    wake(inst);
+    bridge_watch_wake(inst);
 }
 
 void bridge_watch_stop(berth_inst *inst)
@@ -199,7 +208,7 @@ void bridge_watch_stop(berth_inst *inst)
     }
     pthread_mutex_lock(&inst->lock);
     inst->stopping = true;
-    wake(inst);
+    bridge_watch_wake(inst);
     pthread_mutex_unlock(&inst->lock);
     pthread_join(inst->watcher, NULL);
     close(inst->wake_fd);

@@ -226,9 +226,9 @@ bool rtnl_put_mac(struct netlink *netlink, uint32_t index, const uint8_t mac[6])
     return m != NULL;
 }
 
-bool rtnl_put_group(struct netlink *netlink, const char *name, uint32_t group)
+bool rtnl_put_group(struct netlink *netlink, uint32_t index, uint32_t group)
 {
-    struct nlmsghdr *m = begin_link(netlink, RTM_NEWLINK, 0, 0, name);
+    struct nlmsghdr *m = begin_link(netlink, RTM_NEWLINK, 0, index, NULL);
     if (m != NULL) {
         mnl_attr_put_u32(m, IFLA_GROUP, group);
     }

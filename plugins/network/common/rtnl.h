@@ -40,7 +40,7 @@ bool rtnl_put_flags(struct netlink *netlink, uint32_t index, uint32_t flags, uin
 bool rtnl_put_mtu(struct netlink *netlink, uint32_t index, uint32_t mtu);
 bool rtnl_put_rename(struct netlink *netlink, uint32_t index, const char *name);
 bool rtnl_put_mac(struct netlink *netlink, uint32_t index, const uint8_t mac[6]);
-bool rtnl_put_group(struct netlink *netlink, const char *name, uint32_t group);
+bool rtnl_put_group(struct netlink *netlink, uint32_t index, uint32_t group);
 bool rtnl_put_delete(struct netlink *netlink, uint32_t index);
 bool rtnl_put_delete_group(struct netlink *netlink, uint32_t group);
 

@@ -258,6 +258,69 @@ static void test_flushed(void **state)
     close(server);
 }
 
+static void test_foreign_firewall(void **state)
+{
+    struct berth_strmap facts = {0};
+    struct berth_sink sink = berth_sink_map(&facts);
+    assert_int_equal(lab_run(lab_machine(), "nft add table ip filter && nft add chain ip filter "
+                                            "FORWARD '{ type filter hook forward priority 0; "
+                                            "policy drop; }'"),
+                     0);
+    usleep(100 * 1000); /* the watcher looks at what others change */
+    assert_int_equal(berth_network_driver_status(driver, &sink, NULL), 0);
+    const char *warning = berth_strmap_get(&facts, "warning");
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "the nftables chain ip filter FORWARD drops"));
+    assert_non_null(strstr(warning, "nft insert rule ip filter FORWARD iifname br"));
+    berth_strmap_done(&facts);
+    assert_int_equal(lab_run(lab_machine(), "nft delete table ip filter"), 0);
+}
+
+static void test_strays(void **state)
+{
+    int netns = lab_namespace();
+    assert_int_equal(
+        lab_run(lab_machine(),
+                "ip link add veth0badcafe type veth peer name eth0 netns /proc/%d/fd/%d "
+                "&& ip link set veth0badcafe master br1",
+                getpid(), netns),
+        0);
+    /* everything as it is: nothing may happen to what is known */
+    berth_network_endpoint *endpoints[] = {&one.endpoint, &two.endpoint, &other.endpoint};
+    berth_network_config configs[2];
+    berth_network_subnet subnets[2];
+    const berth_network_config *networks[2] = {&configs[0], &configs[1]};
+    for (int i = 0; i < 2; i++) {
+        subnets[i] =
+            (berth_network_subnet){address4(172, 30, i + 1, 0, 24), address4(172, 30, i + 1, 1, 0)};
+        configs[i] = (berth_network_config){.struct_size = sizeof(configs[i]),
+                                            .flags = BERTH_NETWORK_ICC | BERTH_NETWORK_MASQUERADE,
+                                            .id = i == 0 ? NET_A : NET_B,
+                                            .name = "net",
+                                            .interface = i == 0 ? "br1" : "br2",
+                                            .subnets = &subnets[i],
+                                            .n_subnets = 1};
+    }
+    berth_network_state all = {.struct_size = sizeof(all),
+                               .n_networks = 2,
+                               .n_endpoints = 3,
+                               .networks = networks,
+                               .endpoints = (const berth_network_endpoint *const *)endpoints};
+    struct berth_strv facts = {0};
+    struct berth_sink sink = berth_sink_list(&facts);
+    assert_int_equal(berth_network_driver_sync(driver, NULL, &all, &sink, NULL), 0);
+    assert_int_equal(facts.count, 0);
+    int tries = 0;
+    while (lab_run(lab_machine(), "ip link show veth0badcafe > /dev/null 2>&1") == 0) {
+        assert_true(++tries < 100);
+        usleep(200 * 1000);
+    }
+    int server = lab_listen(two.netns, SOCK_STREAM, NULL, 80);
+    assert_true(lab_talk(one.netns, SOCK_STREAM, ip(&two), 80, server, NULL));
+    close(server);
+    close(netns);
+}
+
 static void test_many_ports(void **state)
 {
     enum { COUNT = 10000 };
@@ -330,7 +393,8 @@ int main(void)
         cmocka_unit_test(test_published_tcp), cmocka_unit_test(test_published_udp),
         cmocka_unit_test(test_loopback_only), cmocka_unit_test(test_one_address),
         cmocka_unit_test(test_flushed),       cmocka_unit_test(test_many_ports),
-        cmocka_unit_test(test_speed),
+        cmocka_unit_test(test_speed),         cmocka_unit_test(test_foreign_firewall),
+        cmocka_unit_test(test_strays),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
