@@ -9,6 +9,7 @@
 #include "container/create.h"
 #include "container/list.h"
 #include "container/start.h"
+#include "container/workers.h"
 #include "image/image.h"
 #include "linux/path.h"
 #include "plugin/storage.h"
@@ -97,6 +98,22 @@ static int give_up(struct container *container, int result)
     return result;
 }
 
+static void collect_layers(void *images)
+{
+    berth_image_manager_collect(images);
+}
+
+/* The layers of an image that was removed while this container stood on it can go now. */
+static void release_image(struct container *container)
+{
+    struct berth_image_manager *images = container->manager->config.images;
+    AUTO_IMAGE struct berth_image *image = NULL;
+    if (container->record.image_id != NULL &&
+        berth_image_lookup(images, container->record.image_id, &image, NULL) != 0) {
+        workers_submit(container->manager->workers, collect_layers, images);
+    }
+}
+
 static int remove_claimed(struct container *container, const struct berth_container_remove *options,
                           berth_error *err)
 {
@@ -127,6 +144,7 @@ static int remove_claimed(struct container *container, const struct berth_contai
     remove_data_dir(container);
     container_execs_forget(container);
     container_table_remove(manager, container);
+    release_image(container);
     container_event(container, "destroy", NULL, NULL);
     pthread_mutex_lock(&container->lock);
     container_wake_removed(container);

@@ -55,7 +55,9 @@ static bool grow(struct ipam *ipam)
         }
     }
     free(ipam->taken);
-    *ipam = larger;
+    /* the subnet stays untouched: it is read without the lock */
+    ipam->taken = larger.taken;
+    ipam->capacity = larger.capacity;
     return true;
 }
 
