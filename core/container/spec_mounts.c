@@ -48,6 +48,7 @@ static void add_new(const struct spec_input *input, struct spec_builder *builder
     }
     *slot = *mount;
     slot->fd = -1;
+    slot->source = mount->type; /* what /proc/mounts shows */
     for (size_t i = 0; options[i] != NULL; i++) {
         if (!berth_strv_add(&list, options[i])) {
             builder->failed = true;

@@ -41,13 +41,14 @@ static void test_names(void **state)
     assert_int_equal(user.uid, 1000);
     assert_int_equal(user.gid, 1001);
     assert_string_equal(user.home, "/home/app");
-    assert_int_equal(user.group_count, 2);
-    assert_int_equal(user.groups[0], 29);
-    assert_int_equal(user.groups[1], 44);
+    assert_int_equal(user.group_count, 3);
+    assert_int_equal(user.groups[0], 1001);
+    assert_int_equal(user.groups[1], 29);
+    assert_int_equal(user.groups[2], 44);
     berth_container_user_done(&user);
     user = lookup("app:www", NULL);
     assert_int_equal(user.gid, 33);
-    assert_int_equal(user.group_count, 0);
+    assert_int_equal(user.group_count, 1);
     berth_container_user_done(&user);
 }
 
@@ -75,10 +76,11 @@ static void test_extra_groups(void **state)
     assert_true(berth_strv_add(&extra, "video"));
     assert_true(berth_strv_add(&extra, "999"));
     struct berth_container_user user = lookup("www", &extra);
-    assert_int_equal(user.group_count, 3);
-    assert_int_equal(user.groups[0], 29);
-    assert_int_equal(user.groups[1], 44);
-    assert_int_equal(user.groups[2], 999);
+    assert_int_equal(user.group_count, 4);
+    assert_int_equal(user.groups[0], 33);
+    assert_int_equal(user.groups[1], 29);
+    assert_int_equal(user.groups[2], 44);
+    assert_int_equal(user.groups[3], 999);
     berth_container_user_done(&user);
     berth_strv_done(&extra);
 }
