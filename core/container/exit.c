@@ -14,6 +14,8 @@
 #include "container/workers.h"
 #include "linux/path.h"
 
+#define REMOVE_DELAY_MAX (60 * BERTH_NANOSECONDS)
+
 enum { EXIT_SHIM_DIED = 137 };
 
 int open_directory(const char *path)
@@ -63,11 +65,7 @@ void container_finish_exit_locked(struct container *container)
     if (ours && restarting) {
         container_schedule_restart(container, delay);
     } else if (ours && container->record.host_config.auto_remove) {
-        berth_error error = BERTH_ERROR_INIT;
-        struct berth_container_remove options = {.volumes = true};
-        if (container_remove_locked(container, &options, &error) != 0) {
-            container_log_error(container, "removing it after its end", &error);
-        }
+        container_auto_remove(container, 0);
     }
 }
 
@@ -223,16 +221,47 @@ void container_teardown_locked(struct container *container)
     container->torn_down = true;
 }
 
-/* ---- restarts ---- */
+/* ---- later ---- */
 
-struct restart {
+struct later {
     struct container *container;
     uint64_t generation;
+    int64_t delay;
+    void (*job)(void *arg);
 };
+
+/* On the monitor's thread. */
+static void later_due(void *arg)
+{
+    struct later *later = arg;
+    workers_submit(later->container->manager->workers, later->job, later);
+}
+
+/* Runs job on a worker after the delay; it owns the struct and the reference in it. */
+static void schedule(struct container *container, int64_t delay, void (*job)(void *arg))
+{
+    berth_error error = BERTH_ERROR_INIT;
+    struct later *later = malloc(sizeof(*later));
+    if (later == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&container->lock);
+    later->generation = container->restart_generation;
+    pthread_mutex_unlock(&container->lock);
+    later->container = container_ref(container);
+    later->delay = delay;
+    later->job = job;
+    if (monitor_at(container->manager->monitor, berth_time_monotonic() + delay, later_due, later,
+                   &error) != 0) {
+        container_log_error(container, "putting it on the clock", &error);
+        container_unref(container);
+        free(later);
+    }
+}
 
 static void restart_job(void *arg)
 {
-    struct restart *restart = arg;
+    struct later *restart = arg;
     AUTO_CONTAINER struct container *container = restart->container;
     uint64_t generation = restart->generation;
     berth_error error = BERTH_ERROR_INIT;
@@ -251,28 +280,33 @@ static void restart_job(void *arg)
     }
 }
 
-/* On the monitor's thread. */
-static void restart_due(void *arg)
-{
-    struct restart *restart = arg;
-    workers_submit(restart->container->manager->workers, restart_job, restart);
-}
-
 void container_schedule_restart(struct container *container, int64_t delay)
 {
+    schedule(container, delay, restart_job);
+}
+
+static void remove_job(void *arg)
+{
+    struct later *later = arg;
+    AUTO_CONTAINER struct container *container = later->container;
+    int64_t delay = later->delay;
+    free(later);
+    AUTO_LOCK(&container->action);
+    if (!container->manager->closing && !container_is_running(container)) {
+        container_auto_remove(container, delay);
+    }
+}
+
+void container_auto_remove(struct container *container, int64_t last_delay)
+{
     berth_error error = BERTH_ERROR_INIT;
-    struct restart *restart = malloc(sizeof(*restart));
-    if (restart == NULL) {
+    struct berth_container_remove options = {.volumes = true};
+    int64_t delay = last_delay == 0 ? BERTH_NANOSECONDS : last_delay * 2;
+    if (container_remove_locked(container, &options, &error) == 0 ||
+        error.code == BERTH_E_CONFLICT) {
         return;
     }
-    pthread_mutex_lock(&container->lock);
-    restart->generation = container->restart_generation;
-    pthread_mutex_unlock(&container->lock);
-    restart->container = container_ref(container);
-    if (monitor_at(container->manager->monitor, berth_time_monotonic() + delay, restart_due,
-                   restart, &error) != 0) {
-        container_log_error(container, "scheduling its restart", &error);
-        container_unref(container);
-        free(restart);
-    }
+    /* a full disk, mostly: removing made room, so the next try is likely to do it */
+    container_log_error(container, "removing it after its end", &error);
+    schedule(container, delay < REMOVE_DELAY_MAX ? delay : REMOVE_DELAY_MAX, remove_job);
 }

@@ -217,6 +217,8 @@ bool container_wait_stopped(struct container *container, int64_t deadline);
 int container_signal(struct container *container, int number, uint32_t flags, berth_error *err);
 /* Cancels a restart that is waiting for its time. Under lock. */
 void container_cancel_restart(struct container *container);
+/* --rm: removes it, and tries again later what cannot be done now. last_delay: 0 at first. */
+void container_auto_remove(struct container *container, int64_t last_delay);
 /* Puts a restart on the clock. */
 void container_schedule_restart(struct container *container, int64_t delay);
 int container_remove_locked(struct container *container,

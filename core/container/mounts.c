@@ -74,7 +74,10 @@ static int set_destination(struct mount_record *mount, const char *path, const c
         return berth_error_no_memory(err);
     }
     if (strcmp(mount->destination, "/") == 0) {
-        return bad_spec(err, spec, "invalid specification: destination can't be '/'");
+        AUTO_FREE char *why = berth_format(
+            "invalid mount config for type \"%s\": invalid specification: destination can't be '/'",
+            mount->type);
+        return bad_spec(err, spec, why != NULL ? why : "");
     }
     return 0;
 }
@@ -296,25 +299,8 @@ static int convert_mount(const struct berth_mount *request, struct mount_record 
                            request->type != NULL ? request->type : "");
 }
 
-static int check_tmpfs(const struct berth_strmap *tmpfs, berth_error *err)
-{
-    for (size_t i = 0; i < tmpfs->count; i++) {
-        if (tmpfs->keys[i][0] != '/') {
-            return berth_error_set(err, BERTH_E_INVALID, 0,
-                                   "invalid mount config for type \"tmpfs\": invalid mount path: "
-                                   "'%s' mount path must be absolute",
-                                   tmpfs->keys[i]);
-        }
-    }
-    return 0;
-}
-
 static int add_mounts(struct container *container, berth_error *err)
 {
-    int tmpfs = check_tmpfs(&container->record.host_config.tmpfs, err);
-    if (tmpfs != 0) {
-        return tmpfs;
-    }
     const struct berth_json_list *list = &container->record.host_config.mounts;
     for (size_t i = 0; i < list->count; i++) {
         AUTO_MOUNT struct mount_record mount = {0};

@@ -165,12 +165,9 @@ static bool should_come_back(const struct container *container)
 static void remove_stale(void *arg)
 {
     AUTO_CONTAINER struct container *container = arg;
-    berth_error error = BERTH_ERROR_INIT;
-    struct berth_container_remove options = {.volumes = true};
     AUTO_LOCK(&container->action);
-    if (!container_is_running(container) &&
-        container_remove_locked(container, &options, &error) != 0) {
-        container_log_error(container, "removing it", &error);
+    if (!container_is_running(container)) {
+        container_auto_remove(container, 0);
     }
 }
 

@@ -253,11 +253,7 @@ int berth_container_start(struct berth_container_manager *manager, const char *r
     result = container_start_locked(container, err);
     if (result != 0 && result != BERTH_E_NOT_MODIFIED &&
         container->record.host_config.auto_remove && !container_is_running(container)) {
-        berth_error error = BERTH_ERROR_INIT;
-        struct berth_container_remove options = {.volumes = true};
-        if (container_remove_locked(container, &options, &error) != 0) {
-            container_log_error(container, "removing it after a failed start", &error);
-        }
+        container_auto_remove(container, 0);
     }
     return result;
 }

@@ -249,7 +249,10 @@ int berth_container_kill(struct berth_container_manager *manager, const char *re
     AUTO_CONTAINER struct container *container = NULL;
     int number = berth_str_empty(signal) ? SIGKILL : container_signal_parse(signal);
     int result = container_find(manager, ref, &container, err);
-    if (result == 0 && number < 0) {
+    if (result != 0) {
+        return berth_error_wrap(err, "cannot kill container: %s", ref);
+    }
+    if (number < 0) {
         result = berth_error_set(err, BERTH_E_INVALID, 0, "Invalid signal: %s", signal);
     }
     if (result != 0) {

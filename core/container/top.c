@@ -277,7 +277,7 @@ static int add_keywords(struct layout *layout, const char *list, berth_error *er
         }
         if (!found) {
             return berth_error_set(err, BERTH_E_INVALID, 0,
-                                   "ps: unknown user-defined format specifier \"%s\"", word);
+                                   "ps: error: unknown user-defined format specifier \"%s\"", word);
         }
     }
     return 0;

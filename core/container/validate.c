@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "container/create.h"
+#include "container/spec.h"
 #include "linux/capabilities.h"
 
 #define MEMORY_MIN (INT64_C(6) << 20) /* below it no container starts; Docker's bound too */
@@ -231,7 +232,7 @@ int container_security_opt_check(const char *option, berth_error *err)
             return 0;
         }
     }
-    return berth_error_set(err, BERTH_E_INVALID, 0, "invalid --security-opt: \"%s\"", option);
+    return berth_error_set(err, BERTH_E_INVALID, 0, "invalid --security-opt 2: \"%s\"", option);
 }
 
 static int check_lists(const struct berth_host_config *host, berth_error *err)
@@ -254,6 +255,31 @@ static int check_lists(const struct berth_host_config *host, berth_error *err)
     return result;
 }
 
+static int check_tmpfs(const struct berth_host_config *host, berth_error *err)
+{
+    for (size_t i = 0; i < host->tmpfs.count; i++) {
+        const char *path = host->tmpfs.keys[i];
+        AUTO_STRV struct berth_strv options = {0};
+        uint64_t attributes = 0;
+        if (path[0] != '/') {
+            return berth_error_set(err, BERTH_E_INVALID, 0,
+                                   "invalid mount path: '%s' mount path must be absolute", path);
+        }
+        AUTO_FREE char *clean = container_path_clean(path);
+        if (clean == NULL) {
+            return berth_error_no_memory(err);
+        }
+        if (strcmp(clean, "/") == 0) {
+            return invalid(err, "invalid specification: destination can't be '/'");
+        }
+        int result = spec_tmpfs_options(host->tmpfs.values[i], &options, &attributes, err);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
 static int check_log(const struct berth_host_config *host, berth_error *err)
 {
     static const char *const drivers[] = {"json-file", "none"};
@@ -267,7 +293,8 @@ static int check_log(const struct berth_host_config *host, berth_error *err)
         }
     }
     return berth_error_set(err, BERTH_E_INVALID, 0,
-                           "logger: no log driver named '%s' is registered", type);
+                           "error looking up logging plugin %s: plugin \"%s\" not found", type,
+                           type);
 }
 
 int container_host_config_check(const struct berth_host_config *host, berth_error *err)
@@ -277,6 +304,7 @@ int container_host_config_check(const struct berth_host_config *host, berth_erro
     result = result != 0 ? result : check_cpu(host, err);
     result = result != 0 ? result : check_modes(host, err);
     result = result != 0 ? result : check_lists(host, err);
+    result = result != 0 ? result : check_tmpfs(host, err);
     result = result != 0 ? result : check_log(host, err);
     if (result != 0) {
         return result;

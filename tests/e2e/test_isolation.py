@@ -82,6 +82,8 @@ def mounts_without_paths(text):
             device, kind, options = '-', 'masked', ''
         options = re.sub(r',?(index|xino|metacopy|nfs_export|redirect_dir|uuid|volatile|'
                          r'userxattr|inode64|size|nr_inodes)(=[^,]*)?', '', options).strip(',')
+        if point == '/sys/fs/cgroup' and kind == 'tmpfs':
+            options = re.sub(r'\br[ow]\b', '', options)   # Debian's runc leaves it writable
         if kind == 'overlay' or point == '/etc/resolv.conf':
             device = '-'
         lines.append(f'{device} {point} {kind} {",".join(sorted(options.split(",")))}')

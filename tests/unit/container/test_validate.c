@@ -51,12 +51,13 @@ static void test_host(void **state)
     check_host("{\"PidMode\":\"container:x\"}", NULL);
     check_host("{\"IpcMode\":\"shareable\"}", NULL);
     check_host("{\"UTSMode\":\"container:x\"}", "invalid UTS mode: container:x");
-    check_host("{\"LogConfig\":{\"Type\":\"carrier-pigeon\"}}",
-               "logger: no log driver named 'carrier-pigeon' is registered");
+    check_host(
+        "{\"LogConfig\":{\"Type\":\"carrier-pigeon\"}}",
+        "error looking up logging plugin carrier-pigeon: plugin \"carrier-pigeon\" not found");
     check_host("{\"OomScoreAdj\":1001}",
                "Invalid value 1001, range for oom score adj is [-1000, 1000]");
     check_host("{\"SecurityOpt\":[\"no-new-privileges\",\"seccomp=unconfined\"]}", NULL);
-    check_host("{\"SecurityOpt\":[\"nonsense\"]}", "invalid --security-opt: \"nonsense\"");
+    check_host("{\"SecurityOpt\":[\"nonsense\"]}", "invalid --security-opt 2: \"nonsense\"");
     check_host("{\"ExtraHosts\":[\"justaname\"]}", "bad format for add-host: \"justaname\"");
 }
 
