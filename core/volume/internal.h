@@ -40,6 +40,8 @@ struct volume *volume_table_add(struct berth_volume_manager *manager);
 void volume_table_remove(struct berth_volume_manager *manager, struct volume *volume);
 /* Does it pass "key=value" filters? INVALID: "invalid filter 'x'". Returns 1, 0 or an error. */
 int volume_matches(const struct volume *volume, const struct berth_strv *filters, berth_error *err);
+/* INVALID: a filter that no volume could pass. */
+int volume_filters_check(const struct berth_strv *filters, berth_error *err);
 /* Bytes on the disk below path. Without the lock. */
 int64_t volume_disk_usage(const char *path);
 /* Takes volume away: row, table, directory, event. Releases manager->lock, which must be held. */

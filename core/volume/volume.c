@@ -357,8 +357,12 @@ int berth_volume_list(struct berth_volume_manager *manager, const struct berth_s
                       bool usage, struct berth_json_list *ret, berth_error *err)
 {
     struct berth_json_list list = {0};
+    int result = volume_filters_check(filters, err);
+    if (result != 0) {
+        return result;
+    }
     pthread_mutex_lock(&manager->lock);
-    int result = list_locked(manager, filters, &list, err);
+    result = list_locked(manager, filters, &list, err);
     pthread_mutex_unlock(&manager->lock);
     if (result != 0) {
         berth_json_list_done(&list, &berth_volume_table);

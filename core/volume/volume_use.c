@@ -63,6 +63,7 @@ static size_t key_length(const char *filter)
 
 int volume_matches(const struct volume *volume, const struct berth_strv *filters, berth_error *err)
 {
+    bool passed = true;
     for (size_t i = 0; filters != NULL && i < filters->count; i++) {
         const char *filter = filters->items[i];
         size_t length = key_length(filter);
@@ -80,11 +81,17 @@ int volume_matches(const struct volume *volume, const struct berth_strv *filters
             }
             any = any || match > 0;
         }
-        if (!any) {
-            return 0;
-        }
+        passed = passed && any;
     }
-    return 1;
+    return passed;
+}
+
+int volume_filters_check(const struct berth_strv *filters, berth_error *err)
+{
+    char empty[] = "";
+    const struct volume nobody = {.object.name = empty, .object.driver = empty};
+    int result = volume_matches(&nobody, filters, err);
+    return result < 0 ? result : 0;
 }
 
 int volume_delete_unlock(struct berth_volume_manager *manager, struct volume *volume,
@@ -168,13 +175,11 @@ static bool prune_all(const struct berth_strv *filters)
 int berth_volume_prune(struct berth_volume_manager *manager, const struct berth_strv *filters,
                        struct berth_strv *ret_names, int64_t *ret_bytes, berth_error *err)
 {
-    char empty[] = "";
-    const struct volume nobody = {.object.name = empty, .object.driver = empty};
     AUTO_STRV struct berth_strv kept = {0};
     bool all = prune_all(filters);
     int64_t bytes = 0;
-    int result = volume_matches(&nobody, filters, err);
-    if (result < 0) {
+    int result = volume_filters_check(filters, err);
+    if (result != 0) {
         return result;
     }
     for (;;) {
