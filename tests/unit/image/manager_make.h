@@ -179,6 +179,21 @@ static inline int load_one(const struct berth_buffer *layer, berth_error *err)
     return load_bytes(archive.data, archive.length, &loaded, err);
 }
 
+/* A layer of one file. */
+static inline void simple_layer(struct berth_buffer *tar, const char *name, const char *content)
+{
+    tar_add(tar, &(struct tar_item){.name = name, .content = content});
+    tar_end(tar);
+}
+
+/* Loads an image of one such layer. */
+static inline void load_simple(const char *tag, const char *content, const char *settings)
+{
+    AUTO_BUFFER struct berth_buffer tar = BERTH_BUFFER_INIT;
+    simple_layer(&tar, "file", content);
+    load_layers(tag, &tar, 1, settings);
+}
+
 /* The directory of the top layer of an image. */
 static inline int top_layer(const char *ref)
 {
