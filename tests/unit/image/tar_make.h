@@ -32,6 +32,13 @@ static inline void tar_pad(struct berth_buffer *tar)
     }
 }
 
+/* A field of 100 bytes; a name that fills it has no NUL. */
+static inline void tar_text(char *field, const char *text)
+{
+    size_t length = strlen(text);
+    memcpy(field, text, length < 100 ? length : 100);
+}
+
 static inline void tar_bytes(struct berth_buffer *tar, const struct tar_item *item,
                              const void *bytes, size_t length)
 {
@@ -39,20 +46,20 @@ static inline void tar_bytes(struct berth_buffer *tar, const struct tar_item *it
     char type = item->type != 0 ? item->type : '0';
     unsigned mode = item->mode != 0 ? item->mode : type == '5' ? 0755 : 0644;
     unsigned sum = 0;
-    memcpy(block, item->name, strnlen(item->name, 100));
+    tar_text(block, item->name);
     snprintf(block + 100, 8, "%07o", mode & 07777777);
-    snprintf(block + 108, 8, "%07o", item->uid);
-    snprintf(block + 116, 8, "%07o", item->gid);
-    snprintf(block + 124, 12, "%011zo", length);
-    snprintf(block + 136, 12, "%011lo", item->mtime);
+    snprintf(block + 108, 8, "%07o", item->uid & 07777777);
+    snprintf(block + 116, 8, "%07o", item->gid & 07777777);
+    snprintf(block + 124, 12, "%011o", (unsigned)length);
+    snprintf(block + 136, 12, "%011o", (unsigned)item->mtime);
     memset(block + 148, ' ', 8);
     block[156] = type;
     if (item->link != NULL) {
-        memcpy(block + 157, item->link, strnlen(item->link, 100));
+        tar_text(block + 157, item->link);
     }
     memcpy(block + 257, "ustar\00000", 8);
-    snprintf(block + 329, 8, "%07o", item->major);
-    snprintf(block + 337, 8, "%07o", item->minor);
+    snprintf(block + 329, 8, "%07o", item->major & 07777777);
+    snprintf(block + 337, 8, "%07o", item->minor & 07777777);
     for (size_t i = 0; i < sizeof(block); i++) {
         sum += (unsigned char)block[i];
     }
