@@ -16,6 +16,7 @@ struct berth_driver;
 struct berth_events;
 struct berth_image_manager;
 struct berth_network_manager;
+struct berth_plugins;
 struct berth_store;
 struct berth_volume_manager;
 
@@ -26,6 +27,7 @@ struct berth_container_manager_config {
     struct berth_image_manager *images;
     struct berth_volume_manager *volumes;
     struct berth_network_manager *networks;
+    struct berth_plugins *plugins; /* whose mounter thread is used */
     struct berth_driver *storage;
     const char *storage_name; /* rows of other storage drivers are left alone */
     const char *data_root, *exec_root, *shim_path;

@@ -10,14 +10,15 @@
 #include <sys/stat.h>
 
 #include "container/start.h"
+#include "linux/namespace.h"
 #include "linux/path.h"
 #include "plugin/storage.h"
 #include "volume/volume.h"
 
 void start_resources_init(struct start_resources *resources)
 {
-    *resources =
-        (struct start_resources){.root_fd = -1, .netns_fd = -1, .pid_fd = -1, .ipc_fd = -1};
+    *resources = (struct start_resources){
+        .root_fd = -1, .netns_fd = -1, .pid_fd = -1, .ipc_fd = -1, .shm_fd = -1};
 }
 
 static void close_fd(int fd)
@@ -33,6 +34,7 @@ void start_resources_done(struct start_resources *resources)
     close_fd(resources->netns_fd);
     close_fd(resources->pid_fd);
     close_fd(resources->ipc_fd);
+    close_fd(resources->shm_fd);
     for (size_t i = 0; i < resources->mount_count; i++) {
         close_fd(resources->mount_fds[i]);
     }
@@ -147,6 +149,46 @@ static int open_other_namespace(struct container *container, const char *mode, c
     return 0;
 }
 
+struct shm_job {
+    int32_t pid;
+    int fd;
+};
+
+/* On the mounter thread. */
+static int32_t clone_shm(void *arg, berth_error *err)
+{
+    struct shm_job *job = arg;
+    return berth_linux_mount_clone_of(job->pid, "/dev/shm", &job->fd, err);
+}
+
+/* --ipc container:REF shares /dev/shm too, if the other one allows it. */
+static int open_shm(struct container *container, int *ret_fd, berth_error *err)
+{
+    AUTO_CONTAINER struct container *other = NULL;
+    struct shm_job job = {.fd = -1};
+    const char *mode = container->record.host_config.ipc_mode;
+    if (!berth_str_starts(mode, "container:")) {
+        return 0;
+    }
+    int result = container_find(container->manager, mode + strlen("container:"), &other, err);
+    if (result != 0) {
+        return result;
+    }
+    if (berth_str_equal(other->record.host_config.ipc_mode, "private") ||
+        berth_str_equal(other->record.host_config.ipc_mode, "none")) {
+        return berth_error_set(err, BERTH_E_INVALID, 0,
+                               "cannot join IPC of container %s: non-shareable IPC (hint: use "
+                               "IpcMode:shareable for the donor container)",
+                               other->id);
+    }
+    pthread_mutex_lock(&other->lock);
+    job.pid = other->status.pid;
+    pthread_mutex_unlock(&other->lock);
+    result = berth_plugins_mounter_run(container->manager->config.plugins, clone_shm, &job, err);
+    *ret_fd = job.fd;
+    return result;
+}
+
 /* Its own three files, or those of the container whose network it shares. */
 static int find_files(struct container *container, struct start_resources *resources,
                       berth_error *err)
@@ -207,6 +249,7 @@ int start_resources_open(struct container *container, struct start_resources *re
     result = result != 0
                  ? result
                  : open_other_namespace(container, host->ipc_mode, "ipc", &resources->ipc_fd, err);
+    result = result != 0 ? result : open_shm(container, &resources->shm_fd, err);
     result = result != 0
                  ? result
                  : container_capabilities(host, host->privileged, &resources->capabilities, err);

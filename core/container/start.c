@@ -100,7 +100,7 @@ static int build_spec(struct container *container, struct start_resources *resou
         .ipc_fd = resources->ipc_fd,
         .uts_fd = -1,
         .cgns_fd = -1,
-        .shm_fd = -1,
+        .shm_fd = resources->shm_fd,
         .hosts_path = resources->hosts_path,
         .hostname_path = resources->hostname_path,
         .resolv_conf_path = resources->resolv_conf_path,

@@ -15,7 +15,7 @@ int container_write_files(struct container *container, berth_error *err);
 
 /* What a start holds while it is under way; all is given back by start_resources_done(). */
 struct start_resources {
-    int root_fd, netns_fd, pid_fd, ipc_fd;
+    int root_fd, netns_fd, pid_fd, ipc_fd, shm_fd;
     int *mount_fds;
     size_t mount_count;
     struct berth_container_user user;

@@ -135,6 +135,7 @@ static struct berth_container_manager_config container_config(
         .images = engine->images,
         .volumes = engine->volumes,
         .networks = engine->networks,
+        .plugins = engine->plugins,
         .storage = engine->storage,
         .storage_name = engine->storage_name,
         .data_root = engine->data_root,

@@ -6,6 +6,7 @@
 #include "linux/namespace.h"
 
 #include "base/cleanup.h"
+#include "linux/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -196,6 +198,27 @@ int berth_linux_mounter_run(struct berth_linux_mounter *mounter, berth_linux_job
 {
     struct job entry = {.function = job, .arg = arg, .netns_fd = -1, .err = err};
     return queue_run(&mounter->queue, &entry, mounter_thread);
+}
+
+int berth_linux_mount_clone_of(pid_t pid, const char *path, int *ret_fd, berth_error *err)
+{
+    char name[64];
+    int fd = -1;
+    snprintf(name, sizeof(name), "/proc/%d/ns/mnt", (int)pid);
+    AUTO_CLOSE int own = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int other = open(name, O_RDONLY | O_CLOEXEC);
+    if (own < 0 || other < 0 || setns(other, CLONE_NEWNS) < 0) {
+        return berth_error_errno(err, errno, "cannot enter the mounts of process %d", (int)pid);
+    }
+    int result = berth_linux_mount_clone(AT_FDCWD, path, 0, &fd, err);
+    if (setns(own, CLONE_NEWNS) < 0 && result == 0) {
+        close(fd);
+        result = berth_error_errno(err, errno, "cannot come back from other mounts");
+    }
+    if (result == 0) {
+        *ret_fd = fd;
+    }
+    return result;
 }
 
 void berth_linux_mounter_free(struct berth_linux_mounter *mounter)

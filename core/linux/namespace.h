@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /* What runs there. Returns 0 or a negative BERTH_E_* with err filled; that is what run() returns.
  */
@@ -24,6 +25,11 @@ int berth_linux_mounter_new(struct berth_linux_mounter **ret_mounter, berth_erro
 /* Runs job on the mounter and waits. One job at a time; jobs must not call it again. Any thread. */
 int berth_linux_mounter_run(struct berth_linux_mounter *mounter, berth_linux_job job, void *arg,
                             berth_error *err);
+
+/* A detached clone of what `path` is in the mount namespace of process pid (a clone can only be
+ * made inside the namespace that has the mount). For jobs on the mounter only: it goes there and
+ * comes back. */
+int berth_linux_mount_clone_of(pid_t pid, const char *path, int *ret_fd, berth_error *err);
 
 /* Ends the thread after the job in progress; its mounts go with it. NULL is fine. */
 void berth_linux_mounter_free(struct berth_linux_mounter *mounter);

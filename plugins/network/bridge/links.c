@@ -399,7 +399,9 @@ int32_t bridge_links_sync(berth_inst *inst, unsigned *ret_changes, berth_error *
         result = 0;
     }
     if (result == 0 && !veths.failed) {
-        qsort(veths.items, veths.count, sizeof(*veths.items), compare_names);
+        if (veths.count > 1) {
+            qsort(veths.items, veths.count, sizeof(*veths.items), compare_names);
+        }
         changes = mend_ports(inst, &netlink, &veths);
         result = changes == 0 ? 0 : netlink_commit(&netlink, NULL);
     }
