@@ -21,6 +21,9 @@ class Client:
     def command(self, *args):
         return self.program + list(args)
 
+    def remove(self, *ids):
+        return self.command('rm', '-f', *ids)
+
     def environ(self):
         return self.environment
 
@@ -89,6 +92,9 @@ class Podman(Client):
 
     def load(self, path):
         return self.command('load', '-q', '-i', path)
+
+    def remove(self, *ids):
+        return self.command('rm', '-f', '-t', '0', *ids)      # else it waits ten seconds for each
 
     def stop(self):
         subprocess.run(self.command('rm', '-af', '-t', '0'), env=self.environment, check=False,

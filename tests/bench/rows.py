@@ -149,7 +149,7 @@ class Bench:
                              text=True, check=True).stdout.split()
         ids = [i for i in ids if i]
         if ids:
-            subprocess.run(peer.command('rm', '-f', *ids), env=peer.environ(), check=False,
+            subprocess.run(peer.remove(*ids), env=peer.environ(), check=False,
                            capture_output=True)
         self.services.pop(peer.name, None)
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds, runs the meson suites, and counts: the part of tests/run that needs more than a shell.
 
-Build directories, each configured and built once: build-test (as released, warnings are errors),
+Build directories, each configured and built once: build-test (as released, warnings are errors);
 build-asan (ASan and UBSan), build-tsan (the daemon under ThreadSanitizer), build-fuzz (libFuzzer, by
 clang; only the fuzz targets are built).
 """
@@ -69,7 +69,9 @@ def build(name, tally):
     folder = os.path.join(TOP, f'build-{name}')
     os.makedirs(folder, exist_ok=True)
     started = time.monotonic()
-    options = BUILDS[name][0] + ['-Dwerror=true', '-Dtests=true', f'--prefix={folder}/prefix']
+    # Sanitizers change what the optimiser knows, and gcc then warns of what cannot be.
+    werror = 'true' if name == 'test' else 'false'
+    options = BUILDS[name][0] + [f'-Dwerror={werror}', '-Dtests=true', f'--prefix={folder}/prefix']
     environment = dict(os.environ)
     if name == 'fuzz':
         environment['CC'] = environment.get('CC', 'gcc').replace('gcc', 'clang')
