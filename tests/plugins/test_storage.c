@@ -58,7 +58,7 @@ static void test_life(void **state)
     assert_int_equal(errno, EROFS);
     close(fd);
     OK(berth_storage_usage(driver, NULL, BERTH_STORAGE_LAYER, "base", &bytes, err));
-    assert_true(bytes >= 512);
+    assert_true(bytes >= 3); /* the length of its file */
     OK(berth_storage_usage(driver, NULL, BERTH_STORAGE_CONTAINER, "c1", &bytes, err));
     OK(berth_storage_container_remove(driver, NULL, "c1", err));
     OK(berth_storage_container_remove(driver, NULL, "c1", err));
