@@ -178,7 +178,7 @@ int berth_image_record_aside(struct berth_image_record_writer *writer, uint32_t 
     }
     off_t at = 0;
     while (true) {
-        char buffer[65536];
+        char buffer[16384];
         ssize_t count = pread(fd, buffer, sizeof(buffer), at);
         if (count < 0 && errno == EINTR) {
             continue;

@@ -545,8 +545,13 @@ int berth_image_unpack(const struct berth_image_unpack *options, int64_t *ret_si
 /* Copies the attributes that describe the directory, not those that steer overlay. */
 static int copy_xattrs(const char *from, const char *to, berth_error *err)
 {
-    char names[65536], value[65536]; /* XATTR_LIST_MAX, XATTR_SIZE_MAX */
-    ssize_t length = listxattr(from, names, sizeof(names));
+    enum { LIST_MAX = 65536, VALUE_MAX = 65536 };         /* XATTR_LIST_MAX, XATTR_SIZE_MAX */
+    AUTO_FREE char *names = malloc(LIST_MAX + VALUE_MAX); /* too much for a thread's stack */
+    if (names == NULL) {
+        return berth_error_no_memory(err);
+    }
+    char *value = names + LIST_MAX;
+    ssize_t length = listxattr(from, names, LIST_MAX);
     if (length < 0) {
         return errno == EOPNOTSUPP ? 0 : berth_error_errno(err, errno, "cannot list attributes");
     }
@@ -554,7 +559,7 @@ static int copy_xattrs(const char *from, const char *to, berth_error *err)
         if (xattr_forbidden(name)) {
             continue;
         }
-        ssize_t size = getxattr(from, name, value, sizeof(value));
+        ssize_t size = getxattr(from, name, value, VALUE_MAX);
         if (size < 0 ||
             (setxattr(to, name, value, (size_t)size, 0) < 0 && !xattr_may_fail(errno))) {
             return berth_error_errno(err, errno, "cannot copy attribute %.100s", name);
