@@ -92,7 +92,7 @@ int container_bind_parse(const char *spec, struct mount_record *mount, berth_err
         return bad_spec(err, spec, "");
     }
     for (size_t i = 0; i < parts.count; i++) {
-        if (parts.items[i][0] == '\0' && i < 2) {
+        if (i < 2 && parts.items[i][0] == '\0') {
             return bad_spec(err, spec, "");
         }
     }

@@ -84,7 +84,7 @@ def check_spelling(_build):
 
 
 # Right in our field whatever a dictionary says.
-SPELLED = ['ro', 'te', 'fo', 'ot', 'hel', 'ans', 'nd', 'ue', 'crate', 'mater', 'inout', 'creat',
+SPELLED = ['inh', 'ro', 'te', 'fo', 'ot', 'hel', 'ans', 'nd', 'ue', 'crate', 'mater', 'inout', 'creat',
            'fpr', 'iif', 'oif', 'filetest', 'numer', 'sectionin', 'strat', 'ser', 'clen', 'wirth',
            'fot', 'whats', 'parm', 'stap', 'ist', 'ba', 'ges', 'berth']
 

@@ -68,7 +68,7 @@ static void test_tmpfs(void **state)
     assert_string_equal(options.items[0], "size=64m");
     assert_int_equal(spec_tmpfs_options("ro", &options, &attributes, &error), 0);
     assert_true((attributes & MOUNT_ATTR_RDONLY) != 0);
-    assert_int_equal(spec_tmpfs_options("sise=3", &options, &attributes, &error), BERTH_E_INVALID);
+    assert_int_equal(spec_tmpfs_options("bogus=3", &options, &attributes, &error), BERTH_E_INVALID);
     berth_strv_done(&options);
 }
 
